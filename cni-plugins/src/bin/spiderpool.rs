@@ -1,0 +1,5 @@
+//! Stub.
+#![expect(clippy::print_stdout, reason = "stub")]
+fn main() {
+    println!("hello");
+}

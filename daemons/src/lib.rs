@@ -1,0 +1,1 @@
+//! spiderpoolctl, and later the agent and the controller.

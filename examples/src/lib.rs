@@ -1,0 +1,1 @@
+//! Small whole programs for users of the crates.

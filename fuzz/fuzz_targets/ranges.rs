@@ -1,0 +1,5 @@
+//! Stub.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ = data.len();
+});

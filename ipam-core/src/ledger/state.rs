@@ -1,0 +1,391 @@
+//! The state of one pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::addr::Addr;
+use crate::error::Error;
+use crate::occupancy::Occupancy;
+use crate::owner::Owner;
+use crate::pool::PoolSpec;
+use crate::rangeset::RangeSet;
+use crate::record::{Record, Time};
+use crate::store::{Holding, Obstacle, PickQuery, PoolOp, Start, Want};
+
+/// Pools with at most so many records are checked wholly after each change in debug builds; larger ones only in sum, since
+/// the whole check walks all records.
+const CHECKED_WHOLLY_RECORDS_MAX: usize = 64;
+
+/// All that is known of a pool: its spec, what is reserved in it, its records, and what was freed of late.
+///
+/// ```
+/// use ipam_core::{Owner, PickQuery, PoolFields, PoolOp, PoolSpec, PoolState, Record, Start, Time, Want};
+/// # let fields = PoolFields { subnet: "10.6.0.0/16".into(), ips: vec!["10.6.0.10-10.6.0.20".into()], ..PoolFields::default() };
+/// let spec = PoolSpec::new(&"v4".parse()?, &fields.normalised())?;
+/// let mut pool = PoolState::new(spec.into());
+/// let query = PickQuery { pool: "v4".parse()?, want: Want::Any(Start::Lowest), except: vec![], now: Time::default(), cooldown: Default::default() };
+/// let address = pool.pick(&query).expect("a new pool has free addresses");
+/// assert_eq!(address.to_string(), "10.6.0.10");
+/// let record = Record { address, owner: Owner::container("net", "c1")?, stamp: None };
+/// pool.apply(&[PoolOp::Take(record)], Time::default(), Default::default())?;
+/// assert_eq!(pool.pick(&query).expect("more").to_string(), "10.6.0.11");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PoolState {
+    spec: Arc<PoolSpec>,
+    reserved: Arc<RangeSet>,
+    records: BTreeMap<Addr, Record>,
+    /// Over what the pool can give out; taken = has a record or is cooling.
+    occupancy: Occupancy,
+    /// Freed of late, by address and by time.
+    cooling: BTreeMap<Addr, Time>,
+    cooling_since: BTreeSet<(Time, Addr)>,
+    last: Option<Addr>,
+    records_max: Option<u64>,
+}
+
+impl PoolState {
+    /// A pool without records.
+    #[must_use]
+    pub fn new(spec: Arc<PoolSpec>) -> Self {
+        let reserved = Arc::new(RangeSet::empty(spec.family()));
+        let occupancy = Occupancy::new(spec.allocatable().clone());
+        Self {
+            spec,
+            reserved,
+            records: BTreeMap::new(),
+            occupancy,
+            cooling: BTreeMap::new(),
+            cooling_since: BTreeSet::new(),
+            last: None,
+            records_max: None,
+        }
+    }
+
+    /// A pool with the records that are stored. Of two with one address the first counts; a store whose form allows that should refuse it before.
+    #[must_use]
+    pub fn with_records(spec: Arc<PoolSpec>, records: impl IntoIterator<Item = Record>) -> Self {
+        let mut state = Self::new(spec);
+        for record in records {
+            if !state.records.contains_key(&record.address) {
+                state.occupancy.take(record.address);
+                state.records.insert(record.address, record);
+            }
+        }
+        state.check();
+        state
+    }
+
+    /// The same records under another spec and other reserved addresses. Records outside of either stay.
+    pub fn reshape(&mut self, spec: Arc<PoolSpec>, reserved: Arc<RangeSet>) {
+        let space = spec.allocatable().difference(&reserved);
+        self.occupancy = Occupancy::new(space);
+        self.spec = spec;
+        self.reserved = reserved;
+        let (records, occupancy) = (&self.records, &mut self.occupancy);
+        for address in records.keys() {
+            occupancy.take(*address);
+        }
+        self.cooling.retain(|address, _| matches!(occupancy.take(*address), crate::occupancy::Taken::Now));
+        self.cooling_since = self.cooling.iter().map(|(address, since)| (*since, *address)).collect();
+        self.check();
+    }
+
+    /// Bounds the number of records (in a cluster `SPIDERPOOL_IPPOOL_MAX_ALLOCATED_IPS`, since all records are one object).
+    pub fn limit_records(&mut self, records_max: Option<u64>) {
+        self.records_max = records_max;
+    }
+
+    /// The spec.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<PoolSpec> {
+        &self.spec
+    }
+
+    /// What is never given out, though the spec's ranges have it.
+    #[must_use]
+    pub fn reserved(&self) -> &RangeSet {
+        &self.reserved
+    }
+
+    /// The records in order of address.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
+    /// The record of an address.
+    #[must_use]
+    pub fn record(&self, address: Addr) -> Option<&Record> {
+        self.records.get(&address)
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many addresses the pool could give out in all: its ranges less excluded and reserved ones.
+    #[must_use]
+    pub fn capacity(&self) -> u128 {
+        self.occupancy.space().len()
+    }
+
+    /// The address that was given last, where [`Start::Rotate`] goes on.
+    #[must_use]
+    pub fn last_given(&self) -> Option<Addr> {
+        self.last
+    }
+
+    /// Finds an address, or says what stands against it. Changes nothing but the book of cooling addresses.
+    ///
+    /// # Errors
+    /// The [`Obstacle`].
+    pub fn pick(&mut self, query: &PickQuery) -> Result<Addr, Obstacle> {
+        self.warm_up(query.now, query.cooldown);
+        match query.want {
+            Want::Again(address) => self.may_retake(address).map(|()| address),
+            Want::Exactly(address) => self.may_take(address).map(|()| address),
+            Want::Any(start) => {
+                self.may_give()?;
+                self.free_from(start, &query.except)
+                    .or_else(|| self.oldest_cooling(&query.except))
+                    .ok_or(Obstacle::Exhausted { capacity: self.capacity() })
+            }
+        }
+    }
+
+    fn may_give(&self) -> Result<(), Obstacle> {
+        if self.spec.is_disabled() {
+            return Err(Obstacle::Disabled);
+        }
+        match self.records_max {
+            Some(records_max) if u64::try_from(self.records.len()).unwrap_or(u64::MAX) >= records_max => {
+                Err(Obstacle::Limit { records_max })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn may_take(&self, address: Addr) -> Result<(), Obstacle> {
+        self.held(address)?;
+        self.may_give()?;
+        if !self.spec.allocatable().contains(address) {
+            return Err(Obstacle::Outside);
+        }
+        if self.reserved.contains(address) {
+            return Err(Obstacle::Reserved);
+        }
+        Ok(())
+    }
+
+    fn may_retake(&self, address: Addr) -> Result<(), Obstacle> {
+        self.held(address)?;
+        if self.spec.subnet().contains(&address.to_ip()) { Ok(()) } else { Err(Obstacle::Outside) }
+    }
+
+    fn held(&self, address: Addr) -> Result<(), Obstacle> {
+        self.records.get(&address).map_or(Ok(()), |record| {
+            let holding = Holding { pool: self.spec.name().clone(), record: record.clone(), nic: None };
+            Err(Obstacle::Held(Box::new(holding)))
+        })
+    }
+
+    /// The first address from the start that is neither taken nor excepted, wrapping once.
+    fn free_from(&self, start: Start, except: &[Addr]) -> Option<Addr> {
+        let space = self.occupancy.space();
+        let first = space.first()?;
+        let from = match start {
+            Start::Lowest => first,
+            Start::Spread(hash) => space.nth(hash.checked_rem(space.len()).unwrap_or(0)).unwrap_or(first),
+            Start::Rotate => self.last.and_then(Addr::next).unwrap_or(first),
+        };
+        self.free_after(from, except).or_else(|| self.free_after(first, except).filter(|address| *address < from))
+    }
+
+    fn free_after(&self, from: Addr, except: &[Addr]) -> Option<Addr> {
+        let mut found = self.occupancy.first_free_from(from)?;
+        // At most one round for each excepted address.
+        while except.contains(&found) {
+            found = self.occupancy.first_free_from(found.next()?)?;
+        }
+        Some(found)
+    }
+
+    fn oldest_cooling(&self, except: &[Addr]) -> Option<Addr> {
+        self.cooling_since.iter().map(|(_, address)| *address).find(|address| !except.contains(address))
+    }
+
+    /// Makes free again what was freed long enough ago.
+    fn warm_up(&mut self, now: Time, cooldown: Duration) {
+        while let Some(&(since, address)) = self.cooling_since.first() {
+            if now.since(since) < cooldown {
+                break;
+            }
+            self.stop_cooling(address);
+            self.occupancy.release(address);
+        }
+    }
+
+    fn stop_cooling(&mut self, address: Addr) -> bool {
+        match self.cooling.remove(&address) {
+            Some(since) => self.cooling_since.remove(&(since, address)),
+            None => false,
+        }
+    }
+
+    /// Applies the operations, releases first, all or none.
+    ///
+    /// # Errors
+    /// [`Error::ConditionFailed`] for the first operation whose condition does not hold; nothing has changed then.
+    pub fn apply(&mut self, ops: &[PoolOp], now: Time, cooldown: Duration) -> Result<(), Error> {
+        let (releases, others): (Vec<_>, Vec<_>) = ops.iter().partition(|op| matches!(op, PoolOp::Release { .. }));
+        let mut undo: Vec<(Addr, Option<Record>)> = Vec::new();
+        let last = self.last;
+        for op in releases.into_iter().chain(others) {
+            let (PoolOp::Take(Record { address, .. })
+            | PoolOp::TakeAgain(Record { address, .. })
+            | PoolOp::Release { address, .. }
+            | PoolOp::Rebind { address, .. }
+            | PoolOp::Confirm { address, .. }) = op;
+            let before = self.records.get(address).cloned();
+            if let Err(problem) = self.apply_one(op, now, cooldown) {
+                for (address, before) in undo.into_iter().rev() {
+                    self.restore(address, before);
+                }
+                self.last = last;
+                self.check();
+                return Err(Error::ConditionFailed { pool: self.spec.name().clone(), address: *address, problem });
+            }
+            undo.push((*address, before));
+        }
+        self.check();
+        Ok(())
+    }
+
+    fn apply_one(&mut self, op: &PoolOp, now: Time, cooldown: Duration) -> Result<(), &'static str> {
+        match op {
+            PoolOp::Take(record) => {
+                self.may_take(record.address).map_err(|obstacle| obstacle.problem())?;
+                self.insert(record.clone());
+                self.last = Some(record.address);
+                Ok(())
+            }
+            PoolOp::TakeAgain(record) => {
+                self.may_retake(record.address).map_err(|obstacle| obstacle.problem())?;
+                self.insert(record.clone());
+                Ok(())
+            }
+            PoolOp::Release { address, owner, seen } => {
+                if self.releases(*address, owner, seen.as_ref()) {
+                    self.remove(*address, now, cooldown);
+                }
+                Ok(())
+            }
+            PoolOp::Rebind { address, from, to, stamp } => {
+                let record = self.held_by(*address, from)?;
+                record.owner = to.clone();
+                record.stamp.clone_from(stamp);
+                Ok(())
+            }
+            PoolOp::Confirm { address, owner, stamp } => {
+                self.held_by(*address, owner)?.stamp = Some(stamp.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// The release test: the stored record still says so.
+    fn releases(&self, address: Addr, owner: &Owner, seen: Option<&crate::record::Stamp>) -> bool {
+        self.records.get(&address).is_some_and(|record| {
+            record.owner.same_holder(owner) && seen.is_none_or(|stamp| record.stamp.as_ref() == Some(stamp))
+        })
+    }
+
+    fn held_by(&mut self, address: Addr, owner: &Owner) -> Result<&mut Record, &'static str> {
+        match self.records.get_mut(&address) {
+            Some(record) if record.owner.same_holder(owner) => Ok(record),
+            Some(_) => Err("is held by another owner"),
+            None => Err("is not held any more"),
+        }
+    }
+
+    fn insert(&mut self, record: Record) {
+        self.stop_cooling(record.address);
+        self.occupancy.take(record.address);
+        self.records.insert(record.address, record);
+    }
+
+    fn remove(&mut self, address: Addr, now: Time, cooldown: Duration) {
+        self.records.remove(&address);
+        if cooldown.is_zero() || !self.occupancy.space().contains(address) {
+            self.occupancy.release(address);
+        } else {
+            self.cooling.insert(address, now);
+            self.cooling_since.insert((now, address));
+        }
+    }
+
+    fn restore(&mut self, address: Addr, before: Option<Record>) {
+        match before {
+            Some(record) => self.insert(record),
+            None => {
+                if self.records.remove(&address).is_some() {
+                    self.occupancy.release(address);
+                }
+            }
+        }
+    }
+
+    /// Frees what a batch has set aside as cooling though no cooldown is asked for.
+    pub(super) fn forget_cooling(&mut self) {
+        while let Some((_, address)) = self.cooling_since.pop_first() {
+            self.cooling.remove(&address);
+            self.occupancy.release(address);
+        }
+    }
+
+    /// The invariants, in debug builds.
+    fn check(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        assert_eq!(self.cooling.len(), self.cooling_since.len(), "both books of cooling addresses agree");
+        if self.records.len() > CHECKED_WHOLLY_RECORDS_MAX {
+            return;
+        }
+        let space = self.occupancy.space();
+        for (address, record) in &self.records {
+            assert_eq!(*address, record.address, "a record is filed under its address");
+            assert!(!self.cooling.contains_key(address), "{address} is held, so it does not cool");
+            assert_eq!(self.occupancy.is_taken(*address), space.contains(*address), "{address} is held, so it is not free");
+        }
+        let held = self.records.keys().filter(|address| space.contains(**address)).count();
+        let taken = u128::try_from(held.saturating_add(self.cooling.len())).unwrap_or(u128::MAX);
+        assert_eq!(self.occupancy.taken(), taken, "an address is taken only if it is held or cools");
+    }
+}
+
+impl Obstacle {
+    /// In the words of a failed condition: "10.6.0.9 …".
+    #[must_use]
+    pub const fn problem(&self) -> &'static str {
+        match self {
+            Self::NoPool => "has no pool any more",
+            Self::Disabled => "is in a disabled pool",
+            Self::Exhausted { .. } => "is not free",
+            Self::Limit { .. } => "would be one record more than the pool may have",
+            Self::Held(_) => "is held",
+            Self::Outside => "is not among the addresses of the pool",
+            Self::Reserved => "is reserved",
+        }
+    }
+}

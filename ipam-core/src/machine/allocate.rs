@@ -1,0 +1,221 @@
+//! The way of one allocation: read what the owner has, find what it lacks, commit, and on any trouble start again from what is stored.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::machine::backoff::Backoff;
+use crate::machine::plan::Plan;
+use crate::machine::refusal::Refusal;
+use crate::machine::{GiveUp, Input, Machine, Step};
+use crate::pool::{PoolName, PoolSpec};
+use crate::record::{Assignment, Attachment, Time};
+use crate::request::AllocationRequest;
+use crate::store::{Change, Class, PoolOp, Query, Version, View};
+
+/// What an allocation has come to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Allocation {
+    /// The addresses of the NICs that the request named, in its order.
+    pub attachments: Vec<Attachment>,
+    /// The pools that they are from, by name.
+    pub pools: Vec<Arc<PoolSpec>>,
+}
+
+impl Allocation {
+    /// The pool of an assignment.
+    #[must_use]
+    pub fn pool(&self, name: &PoolName) -> Option<&PoolSpec> {
+        self.pools.iter().find(|pool| pool.name() == name).map(Arc::as_ref)
+    }
+}
+
+/// Allocates addresses for all NICs of a request, or none.
+///
+/// A repeated request gets what is stored for its NICs. Where the store is not atomic, pools are written before
+/// attachments; what a refused request took by then is given back, and what a crash leaves is claimed by the owner's next try.
+#[derive(Clone, Debug)]
+pub struct Allocate {
+    request: AllocationRequest,
+    atomic: bool,
+    backoff: Backoff,
+    state: State,
+    /// Pools that the store refuses to write.
+    banned: BTreeSet<PoolName>,
+    /// What commits of this request took or may have taken, where they are not atomic.
+    taken: BTreeSet<Assignment>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Start,
+    Reading,
+    Picking(Plan),
+    Committing { plan: Plan, sent: Vec<Change>, left: VecDeque<Change> },
+    GivingBack { left: VecDeque<Change>, then: Then },
+    Paused(Option<(VecDeque<Change>, Then)>),
+    Ended,
+}
+
+/// How the request ends once all is given back.
+#[derive(Clone, Debug)]
+enum Then {
+    Refuse(Refusal),
+    GiveUp(GiveUp),
+}
+
+type Next = Step<Result<Allocation, Refusal>>;
+
+impl Allocate {
+    /// A request to a store that is atomic, or not ([`Store::is_atomic`](crate::Store::is_atomic)).
+    #[must_use]
+    pub fn new(request: AllocationRequest, atomic: bool) -> Self {
+        let backoff = Backoff::new(request.deadline, request.seed);
+        Self { request, atomic, backoff, state: State::Start, banned: BTreeSet::new(), taken: BTreeSet::new() }
+    }
+
+    fn read(&mut self) -> Next {
+        self.state = State::Reading;
+        Step::Read(Query::Holdings { owner: self.request.owner.clone(), pools: self.request.all_pools() })
+    }
+
+    /// Asks for the next missing address, or commits.
+    fn advance(&mut self, mut plan: Plan, now: Time) -> Next {
+        if let Some(query) = plan.question(&self.request, &self.banned, now) {
+            self.state = State::Picking(plan);
+            return Step::Read(Query::Pick(query));
+        }
+        if let Some(refusal) = plan.refusal(&self.request.owner) {
+            return self.give_back(&plan, Then::Refuse(refusal), now);
+        }
+        let changes = plan.changes(&self.request, now);
+        self.commit(plan, changes.into())
+    }
+
+    fn commit(&mut self, plan: Plan, mut left: VecDeque<Change>) -> Next {
+        let sent: Vec<Change> = if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
+        if sent.is_empty() {
+            self.state = State::Ended;
+            return Step::Done(Ok(Allocation { attachments: plan.attachments(), pools: plan.pools() }));
+        }
+        if !self.atomic {
+            self.taken.extend(sent.iter().flat_map(takes));
+        }
+        self.state = State::Committing { plan, sent: sent.clone(), left };
+        Step::Commit(sent)
+    }
+
+    fn committed(&mut self, plan: Plan, sent: &[Change], left: VecDeque<Change>, answer: Result<(), Class>, now: Time) -> Next {
+        match (answer, sent) {
+            (Ok(()), _) => self.commit(plan, left),
+            // One pool is to blame: its other candidates are tried.
+            (Err(Class::Rejected), [Change::Pool { pool, .. }] | [Change::Pool { pool, .. }, Change::Attachments { .. }]) => {
+                self.banned.insert(pool.clone());
+                self.read()
+            }
+            (Err(Class::Rejected), _) => self.give_back(&plan, Then::GiveUp(GiveUp::Store), now),
+            (Err(class), _) => self.pause(class, now),
+        }
+    }
+
+    fn pause(&mut self, class: Class, now: Time) -> Next {
+        self.state = State::Paused(None);
+        self.backoff.after(class, now)
+    }
+
+    /// Gives back what no attachment of this owner names.
+    fn give_back(&mut self, plan: &Plan, then: Then, now: Time) -> Next {
+        let mut stray = plan.unattached(&self.request);
+        stray.append(&mut plan.without_attached(std::mem::take(&mut self.taken)));
+        let mut left: VecDeque<Change> = VecDeque::new();
+        for Assignment { pool, address } in stray {
+            let op = PoolOp::Release { address, owner: self.request.owner.clone(), seen: None };
+            match left.back_mut() {
+                Some(Change::Pool { pool: last, ops, .. }) if *last == pool => ops.push(op),
+                _ => left.push_back(Change::Pool {
+                    pool,
+                    version: Version::ANY,
+                    ops: vec![op],
+                    now,
+                    cooldown: self.request.cooldown,
+                }),
+            }
+        }
+        self.go_on_giving_back(left, then)
+    }
+
+    fn go_on_giving_back(&mut self, left: VecDeque<Change>, then: Then) -> Next {
+        match left.front() {
+            Some(change) => {
+                let change = change.clone();
+                self.state = State::GivingBack { left, then };
+                Step::Commit(vec![change])
+            }
+            None => self.end(then),
+        }
+    }
+
+    fn given_back(&mut self, mut left: VecDeque<Change>, then: Then, answer: Result<(), Class>, now: Time) -> Next {
+        match answer {
+            Ok(()) | Err(Class::Rejected) => {
+                left.pop_front();
+                self.go_on_giving_back(left, then)
+            }
+            Err(class) => match self.backoff.after::<()>(class, now) {
+                Step::WaitUntil(until) => {
+                    self.state = State::Paused(Some((left, then)));
+                    Step::WaitUntil(until)
+                }
+                // What could not be given back waits for the owner's next try or its release.
+                _ => self.end(then),
+            },
+        }
+    }
+
+    fn end(&mut self, then: Then) -> Next {
+        self.state = State::Ended;
+        match then {
+            Then::Refuse(refusal) => Step::Done(Err(refusal)),
+            Then::GiveUp(why) => Step::GiveUp(why),
+        }
+    }
+}
+
+impl Machine for Allocate {
+    type Output = Result<Allocation, Refusal>;
+
+    fn step(&mut self, now: Time, input: Input) -> Next {
+        match (std::mem::replace(&mut self.state, State::Ended), input) {
+            (State::Start | State::Paused(None), Input::Go) => self.read(),
+            (State::Paused(Some((left, then))), Input::Go) => self.go_on_giving_back(left, then),
+            (State::Reading, Input::Read(Ok(View::Holdings(holdings)))) => {
+                let plan = Plan::settle(&self.request, holdings);
+                self.advance(plan, now)
+            }
+            (State::Picking(mut plan), Input::Read(Ok(View::Pick(view)))) => {
+                plan.note(view);
+                self.advance(plan, now)
+            }
+            (State::Reading | State::Picking(_), Input::Read(Err(class))) => self.pause(class, now),
+            (State::Committing { plan, sent, left }, Input::Committed(answer)) => {
+                self.committed(plan, &sent, left, answer.map(drop), now)
+            }
+            (State::GivingBack { left, then }, Input::Committed(answer)) => {
+                self.given_back(left, then, answer.map(drop), now)
+            }
+            _ => Step::GiveUp(GiveUp::Contract),
+        }
+    }
+}
+
+/// The addresses that a change takes.
+fn takes(change: &Change) -> Vec<Assignment> {
+    let Change::Pool { pool, ops, .. } = change else { return Vec::new() };
+    ops.iter()
+        .filter_map(|op| match op {
+            PoolOp::Take(record) | PoolOp::TakeAgain(record) => {
+                Some(Assignment { pool: pool.clone(), address: record.address })
+            }
+            PoolOp::Release { .. } | PoolOp::Rebind { .. } | PoolOp::Confirm { .. } => None,
+        })
+        .collect()
+}

@@ -1,0 +1,370 @@
+//! From what an owner holds and what it asks for to what is still missing, and from there to changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::addr::{Addr, Family};
+use crate::machine::refusal::{Refusal, SlotRefusal, Verdict, Why};
+use crate::pool::{PoolName, PoolSpec};
+use crate::owner::{Nic, Owner};
+use crate::record::{Assignment, Attachment, Record};
+use crate::request::{AllocationRequest, Follow, NicRequest};
+use crate::store::{AttachmentOp, Change, Holding, Holdings, PickQuery, PickView, PoolOp, Version, Want};
+use crate::record::Time;
+
+/// One address that the request is about: of one NIC and one family.
+#[derive(Clone, Debug)]
+struct Slot {
+    nic: Nic,
+    family: Family,
+    candidates: Vec<PoolName>,
+    ask: Option<Addr>,
+    place: Place,
+}
+
+/// Where the address of a slot comes from.
+#[derive(Clone, Debug)]
+enum Place {
+    /// The owner has the record; whether an attachment names it shows when the attachments are compared.
+    Held(Holding),
+    /// An earlier incarnation has the record.
+    Rebound(Holding),
+    /// An attachment names the address, but the record is gone: take it again, if nobody else has it.
+    Again(Assignment),
+    /// Chosen in this plan.
+    Picked { assignment: Assignment, version: Version, again: bool },
+    /// To be found: the candidates before `next` have been tried.
+    Open { next: usize, verdicts: Vec<Verdict> },
+    /// Not to be had.
+    Refused(Vec<Verdict>),
+}
+
+/// A plan in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    slots: Vec<Slot>,
+    holdings: Holdings,
+    /// Attachments of another incarnation, whose addresses this one doesn't take over.
+    clear: bool,
+    /// Addresses of pools that are no candidates any more.
+    outdated: Vec<Holding>,
+    pools: BTreeMap<PoolName, Arc<PoolSpec>>,
+}
+
+impl Plan {
+    /// Settles what can be settled from the owner's own records.
+    pub(super) fn settle(request: &AllocationRequest, holdings: Holdings) -> Self {
+        let pools = holdings.pools.iter().map(|pool| (pool.name().clone(), Arc::clone(pool))).collect();
+        let same_holder = holdings.bound.as_ref().is_none_or(|bound| bound.same_holder(&request.owner));
+        let usable = same_holder || request.follow != Follow::Never;
+        let mut plan = Self { slots: Vec::new(), clear: !usable, outdated: Vec::new(), pools, holdings };
+        let mut claimed = BTreeSet::new();
+        for nic in &request.nics {
+            let attachment = plan.holdings.attachments.iter().find(|attachment| usable && attachment.nic == nic.nic);
+            match attachment.filter(|attachment| !attachment.assignments.is_empty()).cloned() {
+                Some(attachment) if request.follow == Follow::WhilePoolsMatch && !matches_pools(&attachment, nic) => {
+                    plan.drop_outdated(&attachment);
+                    plan.open(request, nic, &mut claimed);
+                }
+                Some(attachment) => plan.keep(request, nic, &attachment),
+                None => plan.open(request, nic, &mut claimed),
+            }
+        }
+        plan
+    }
+
+    fn drop_outdated(&mut self, attachment: &Attachment) {
+        let stale = attachment.assignments.iter().filter_map(|assignment| self.record_of(assignment));
+        let stale: Vec<Holding> = stale.cloned().collect();
+        self.outdated.extend(stale);
+    }
+
+    fn record_of(&self, assignment: &Assignment) -> Option<&Holding> {
+        self.holdings
+            .records
+            .iter()
+            .find(|holding| holding.pool == assignment.pool && holding.record.address == assignment.address)
+    }
+
+    /// A NIC that has addresses keeps them: the answer to a repeated request is what is stored.
+    fn keep(&mut self, request: &AllocationRequest, nic: &NicRequest, attachment: &Attachment) {
+        for assignment in &attachment.assignments {
+            let family = assignment.address.family();
+            let ask = nic.ask(family);
+            let place = match self.record_of(assignment) {
+                _ if ask.is_some_and(|ask| ask != assignment.address) => {
+                    let why = Why::HoldsOther(assignment.clone());
+                    Place::Refused(vec![Verdict { pool: assignment.pool.clone(), why }])
+                }
+                Some(holding) if holding.record.owner.same_holder(&request.owner) => Place::Held(holding.clone()),
+                Some(holding) => Place::Rebound(holding.clone()),
+                None => Place::Again(assignment.clone()),
+            };
+            self.slots.push(Slot { nic: nic.nic.clone(), family, candidates: nic.pools(family).to_vec(), ask, place });
+        }
+    }
+
+    /// A NIC without addresses claims records of this owner that no attachment names, else looks for new ones.
+    fn open(&mut self, request: &AllocationRequest, nic: &NicRequest, claimed: &mut BTreeSet<(PoolName, Addr)>) {
+        for family in [Family::V4, Family::V6] {
+            let candidates = nic.pools(family).to_vec();
+            let ask = nic.ask(family);
+            if candidates.is_empty() && ask.is_none() {
+                continue;
+            }
+            let unnamed = self.holdings.records.iter().find(|holding| {
+                let address = holding.record.address;
+                address.family() == family
+                    && holding.record.owner.same_holder(&request.owner)
+                    && candidates.contains(&holding.pool)
+                    && ask.is_none_or(|ask| ask == address)
+                    && !self.is_attached(address)
+                    && !claimed.contains(&(holding.pool.clone(), address))
+            });
+            let place = match unnamed {
+                Some(holding) => {
+                    claimed.insert((holding.pool.clone(), holding.record.address));
+                    Place::Held(holding.clone())
+                }
+                None => Place::Open { next: 0, verdicts: Vec::new() },
+            };
+            self.slots.push(Slot { nic: nic.nic.clone(), family, candidates, ask, place });
+        }
+    }
+
+    fn is_attached(&self, address: Addr) -> bool {
+        !self.clear
+            && self
+                .holdings
+                .attachments
+                .iter()
+                .flat_map(|attachment| &attachment.assignments)
+                .any(|assignment| assignment.address == address)
+    }
+
+    /// The next question to the store, if a slot is still open.
+    pub(super) fn question(
+        &mut self,
+        request: &AllocationRequest,
+        banned: &BTreeSet<PoolName>,
+        now: Time,
+    ) -> Option<PickQuery> {
+        let except: Vec<Addr> = self.slots.iter().filter_map(Slot::planned).collect();
+        for slot in &mut self.slots {
+            if let Some((pool, want)) = slot.next_pool(request, banned) {
+                return Some(PickQuery { pool, want, except, now, cooldown: request.cooldown });
+            }
+        }
+        None
+    }
+
+    /// Takes note of the store's answer to the last question.
+    pub(super) fn note(&mut self, view: PickView) {
+        let PickView { version, spec, outcome } = view;
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is_undecided()) else { return };
+        if let Some(spec) = &spec {
+            self.pools.insert(spec.name().clone(), Arc::clone(spec));
+        }
+        slot.note(version, spec.as_deref(), outcome.map_err(Why::Obstacle));
+    }
+
+    /// The refusal, if a slot is refused.
+    pub(super) fn refusal(&self, owner: &Owner) -> Option<Refusal> {
+        let slots: Vec<SlotRefusal> = self
+            .slots
+            .iter()
+            .filter_map(|slot| match &slot.place {
+                Place::Refused(verdicts) => Some(SlotRefusal {
+                    nic: slot.nic.clone(),
+                    family: slot.family,
+                    ask: slot.ask,
+                    verdicts: verdicts.clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        (!slots.is_empty()).then(|| Refusal { owner: owner.clone(), slots })
+    }
+
+    /// The changes that make the plan true: pools first, then attachments. None: it is true already.
+    pub(super) fn changes(&self, request: &AllocationRequest, now: Time) -> Vec<Change> {
+        let mut pools: BTreeMap<PoolName, (Version, Vec<PoolOp>)> = BTreeMap::new();
+        for Holding { pool, record, .. } in &self.outdated {
+            let op = PoolOp::Release { address: record.address, owner: record.owner.clone(), seen: None };
+            pools.entry(pool.clone()).or_default().1.push(op);
+        }
+        for slot in &self.slots {
+            if let Some((pool, version, op)) = slot.op(request) {
+                let entry = pools.entry(pool).or_default();
+                if version != Version::ANY {
+                    entry.0 = version;
+                }
+                entry.1.push(op);
+            }
+        }
+        let cooldown = request.cooldown;
+        let change = |(pool, (version, ops))| Change::Pool { pool, version, ops, now, cooldown };
+        let mut changes: Vec<Change> = pools.into_iter().map(change).collect();
+        let ops = self.attachment_ops(request);
+        if !ops.is_empty() {
+            let version = self.holdings.version.clone();
+            changes.push(Change::Attachments { owner: request.owner.clone(), version, ops });
+        }
+        changes
+    }
+
+    fn attachment_ops(&self, request: &AllocationRequest) -> Vec<AttachmentOp> {
+        let rebound = self.holdings.bound.as_ref().is_some_and(|bound| bound != &request.owner);
+        let mut ops = Vec::new();
+        if self.clear {
+            ops.push(AttachmentOp::Clear);
+        }
+        for planned in self.attachments() {
+            let stored = self.holdings.attachments.iter().find(|attachment| attachment.nic == planned.nic);
+            if self.clear || rebound || stored != Some(&planned) {
+                ops.push(AttachmentOp::Set(planned));
+            }
+        }
+        ops
+    }
+
+    /// The planned addresses by NIC, in the order of the request, v4 first.
+    pub(super) fn attachments(&self) -> Vec<Attachment> {
+        let mut attachments: Vec<Attachment> = Vec::new();
+        for slot in &self.slots {
+            let Some(assignment) = slot.assignment() else { continue };
+            match attachments.iter_mut().find(|attachment| attachment.nic == slot.nic) {
+                Some(attachment) => attachment.assignments.push(assignment),
+                None => attachments.push(Attachment { nic: slot.nic.clone(), assignments: vec![assignment] }),
+            }
+        }
+        attachments
+    }
+
+    /// The specs of the pools that the planned addresses are from.
+    pub(super) fn pools(&self) -> Vec<Arc<PoolSpec>> {
+        let used: BTreeSet<PoolName> = self.slots.iter().filter_map(Slot::assignment).map(|a| a.pool).collect();
+        used.iter().filter_map(|pool| self.pools.get(pool)).cloned().collect()
+    }
+
+    /// Records of this owner that no attachment names: what a refused request has to give back.
+    pub(super) fn unattached(&self, request: &AllocationRequest) -> BTreeSet<Assignment> {
+        self.holdings
+            .records
+            .iter()
+            .filter(|holding| holding.record.owner.same_holder(&request.owner))
+            .filter(|holding| !self.is_attached(holding.record.address))
+            .map(|holding| Assignment { pool: holding.pool.clone(), address: holding.record.address })
+            .collect()
+    }
+
+    /// What of these no attachment names.
+    pub(super) fn without_attached(&self, assignments: BTreeSet<Assignment>) -> BTreeSet<Assignment> {
+        assignments.into_iter().filter(|assignment| !self.is_attached(assignment.address)).collect()
+    }
+}
+
+impl Slot {
+    const fn is_undecided(&self) -> bool {
+        matches!(self.place, Place::Again(_) | Place::Open { .. })
+    }
+
+    /// An address that this plan takes, and that another slot must not take too.
+    fn planned(&self) -> Option<Addr> {
+        match &self.place {
+            Place::Picked { assignment, .. } | Place::Again(assignment) => Some(assignment.address),
+            Place::Held(_) | Place::Rebound(_) | Place::Open { .. } | Place::Refused(_) => None,
+        }
+    }
+
+    fn assignment(&self) -> Option<Assignment> {
+        match &self.place {
+            Place::Held(holding) | Place::Rebound(holding) => {
+                Some(Assignment { pool: holding.pool.clone(), address: holding.record.address })
+            }
+            Place::Picked { assignment, .. } => Some(assignment.clone()),
+            Place::Again(_) | Place::Open { .. } | Place::Refused(_) => None,
+        }
+    }
+
+    /// Which pool to ask for what; refuses the slot when no candidate is left.
+    fn next_pool(&mut self, request: &AllocationRequest, banned: &BTreeSet<PoolName>) -> Option<(PoolName, Want)> {
+        if let Place::Again(assignment) = &self.place {
+            return Some((assignment.pool.clone(), Want::Again(assignment.address)));
+        }
+        let Place::Open { next, verdicts } = &mut self.place else { return None };
+        while let Some(pool) = self.candidates.get(*next) {
+            if !banned.contains(pool) {
+                let start = request.policy.start(&request.owner, &self.nic);
+                return Some((pool.clone(), self.ask.map_or(Want::Any(start), Want::Exactly)));
+            }
+            verdicts.push(Verdict { pool: pool.clone(), why: Why::Unwritable });
+            *next = next.saturating_add(1);
+        }
+        self.place = Place::Refused(std::mem::take(verdicts));
+        None
+    }
+
+    fn note(&mut self, version: Version, spec: Option<&PoolSpec>, outcome: Result<Addr, Why>) {
+        let outcome = match outcome {
+            Ok(address) if spec.is_none_or(|spec| spec.family() != self.family) || address.family() != self.family => {
+                Err(Why::WrongFamily)
+            }
+            Err(_) if spec.is_some_and(|spec| spec.family() != self.family) => Err(Why::WrongFamily),
+            other => other,
+        };
+        let next = match (&mut self.place, outcome) {
+            (Place::Again(assignment), Ok(_)) => {
+                Place::Picked { assignment: assignment.clone(), version, again: true }
+            }
+            // Somebody else has the address by now: it is forgotten, and another one is found.
+            (Place::Again(_), Err(_)) => Place::Open { next: 0, verdicts: Vec::new() },
+            (Place::Open { next, .. }, Ok(address)) => match self.candidates.get(*next) {
+                Some(pool) => {
+                    Place::Picked { assignment: Assignment { pool: pool.clone(), address }, version, again: false }
+                }
+                None => return,
+            },
+            (Place::Open { next, verdicts }, Err(why)) => {
+                let mut verdicts = std::mem::take(verdicts);
+                if let Some(pool) = self.candidates.get(*next) {
+                    verdicts.push(Verdict { pool: pool.clone(), why });
+                }
+                Place::Open { next: next.saturating_add(1), verdicts }
+            }
+            _ => return,
+        };
+        self.place = next;
+    }
+
+    fn op(&self, request: &AllocationRequest) -> Option<(PoolName, Version, PoolOp)> {
+        let stamp = &request.stamp;
+        match &self.place {
+            Place::Held(holding) => {
+                let stamp = stamp.clone()?;
+                let stored = holding.record.stamp.as_ref();
+                if stored.is_some_and(|stored| stored.boot == stamp.boot) {
+                    return None;
+                }
+                let (address, owner) = (holding.record.address, holding.record.owner.clone());
+                Some((holding.pool.clone(), Version::ANY, PoolOp::Confirm { address, owner, stamp }))
+            }
+            Place::Rebound(holding) => {
+                let (address, from) = (holding.record.address, holding.record.owner.clone());
+                let op = PoolOp::Rebind { address, from, to: request.owner.clone(), stamp: stamp.clone() };
+                Some((holding.pool.clone(), Version::ANY, op))
+            }
+            Place::Picked { assignment, version, again } => {
+                let record =
+                    Record { address: assignment.address, owner: request.owner.clone(), stamp: stamp.clone() };
+                let op = if *again { PoolOp::TakeAgain(record) } else { PoolOp::Take(record) };
+                Some((assignment.pool.clone(), version.clone(), op))
+            }
+            Place::Again(_) | Place::Open { .. } | Place::Refused(_) => None,
+        }
+    }
+}
+
+fn matches_pools(attachment: &Attachment, nic: &NicRequest) -> bool {
+    attachment.assignments.iter().all(|assignment| nic.pools(assignment.address.family()).contains(&assignment.pool))
+}

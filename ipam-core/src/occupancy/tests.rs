@@ -1,0 +1,137 @@
+//! The inner forms: which fill is stored how, and that each change keeps them sound.
+
+use super::chunk::{Chunk, SIZE};
+use super::slots::{Entry, Slot, Slots};
+use super::*;
+use crate::addr::Family;
+
+fn form(chunk: &Chunk) -> &'static str {
+    match chunk {
+        Chunk::Few(_) => "few",
+        Chunk::Dense(_) => "dense",
+        Chunk::Most { .. } => "most",
+    }
+}
+
+/// Fills a chunk to one below full and empties it to one; returns the fills at which the form changed.
+fn changes(size: u16, mut nth: impl FnMut(u16) -> u8) -> Vec<(u16, &'static str)> {
+    let mut chunk = Chunk::only(nth(0));
+    let mut seen = vec![(1, form(&chunk))];
+    let mut note = |chunk: &Chunk| {
+        assert!(chunk.is_sound(size), "{size}: {chunk:?}");
+        if seen.last().is_some_and(|(_, last)| *last != form(chunk)) {
+            seen.push((chunk.taken(), form(chunk)));
+        }
+    };
+    for index in 1..size - 1 {
+        assert!(chunk.take(nth(index), size) && !chunk.take(nth(index), size));
+        note(&chunk);
+    }
+    for index in (1..size - 1).rev() {
+        assert!(chunk.release(nth(index), size) && !chunk.release(nth(index), size));
+        note(&chunk);
+    }
+    seen
+}
+
+#[test]
+fn forms_change_with_hysteresis() {
+    let want = [(1, "few"), (14, "dense"), (248, "most"), (242, "dense"), (8, "few")];
+    assert_eq!(changes(SIZE, |index| u8::try_from(index).unwrap()), want, "ascending");
+    assert_eq!(changes(SIZE, |index| u8::try_from(index * 167 % SIZE).unwrap()), want, "scattered");
+    assert_eq!(changes(SIZE, |index| u8::try_from(SIZE - 1 - index).unwrap()), want, "descending");
+}
+
+#[test]
+fn short_last_chunks_change_too() {
+    for size in 2..SIZE {
+        let seen = changes(size, |index| u8::try_from(index).unwrap());
+        if size <= 14 {
+            assert_eq!(seen, [(1, "few")], "{size}");
+        } else if size <= 22 {
+            assert_eq!(seen, [(1, "few"), (14, "most"), (size - 14, "few")], "{size}");
+        }
+    }
+}
+
+#[test]
+fn chunks_search_and_count_in_every_form() {
+    for fill in [1, 5, 13, 14, 100, 200, 243, 250, 255] {
+        let size = SIZE;
+        let scattered = |index: u16| u8::try_from(index * 91 % size).unwrap();
+        let mut chunk = Chunk::only(scattered(0));
+        (1..fill).for_each(|index| assert!(chunk.take(scattered(index), size)));
+        let taken: Vec<bool> =
+            (0..=255).map(|offset| (0..fill).any(|index| scattered(index) == offset)).collect();
+        for from in 0..=255_u8 {
+            let rest = || (from..=255).map(|offset| (offset, taken[usize::from(offset)]));
+            assert_eq!(chunk.is_taken(from), taken[usize::from(from)]);
+            assert_eq!(
+                chunk.first_taken(from, size),
+                rest().find(|(_, taken)| *taken).map(|(offset, _)| offset)
+            );
+            assert_eq!(
+                chunk.first_free(from, size),
+                rest().find(|(_, taken)| !*taken).map(|(offset, _)| offset)
+            );
+            let below = taken[..usize::from(from)].iter().filter(|taken| **taken).count();
+            assert_eq!(usize::from(chunk.taken_below(from)), below, "{fill} taken, below {from}");
+        }
+    }
+}
+
+#[test]
+fn runs_of_full_chunks_join_and_part() {
+    let range: IpRange = "10.0.0.0-10.0.4.9".parse().unwrap();
+    let mut ours = Occupancy::new(range.into());
+    let entries = |ours: &Occupancy| -> Vec<(u128, Option<u64>)> {
+        let full = |slot: &Slot| if let Slot::Full { taken } = slot { Some(*taken) } else { None };
+        ours.slots.iter().map(|entry| (entry.number, full(&entry.slot))).collect()
+    };
+    let fill = |ours: &mut Occupancy, number: u128| {
+        let size = ours.size_of(number);
+        for offset in 0..size {
+            let addr =
+                Addr::new(Family::V4, range.first().bits() + number * 256 + u128::from(offset)).unwrap();
+            assert_eq!(ours.take(addr), Taken::Now);
+        }
+    };
+    fill(&mut ours, 1);
+    fill(&mut ours, 3);
+    assert_eq!(entries(&ours), [(1, Some(256)), (3, Some(256))]);
+    fill(&mut ours, 4);
+    assert_eq!(entries(&ours), [(1, Some(256)), (3, Some(266))], "the last chunk is short");
+    fill(&mut ours, 2);
+    assert_eq!(entries(&ours), [(1, Some(778))], "both sides join");
+    fill(&mut ours, 0);
+    assert_eq!(entries(&ours), [(0, Some(1034))]);
+    assert_eq!(ours.first_free(), None);
+    assert!(ours.release("10.0.2.0".parse().unwrap()));
+    assert_eq!(entries(&ours), [(0, Some(512)), (2, None), (3, Some(266))]);
+    assert!(ours.release("10.0.4.9".parse().unwrap()));
+    assert_eq!(entries(&ours), [(0, Some(512)), (2, None), (3, Some(256)), (4, None)]);
+    assert!(ours.release("10.0.0.0".parse().unwrap()));
+    assert_eq!(entries(&ours), [(0, None), (1, Some(256)), (2, None), (3, Some(256)), (4, None)]);
+}
+
+#[test]
+fn blocks_split_and_merge() {
+    let orders: [fn(u128) -> u128; 3] = [|index| index, |index| 4999 - index, |index| index * 1871 % 5000];
+    for order in orders {
+        let mut slots = Slots::default();
+        for index in 0..5000 {
+            slots.insert(Entry { number: order(index), slot: Slot::Part(Chunk::only(7)) });
+            assert!(slots.is_sound_around(order(index)));
+        }
+        assert!(slots.iter().map(|entry| entry.number).eq(0..5000));
+        assert!((0..=5000_u64).all(|number| slots.taken_before(number.into()) == number));
+        let peak = slots.heap_bytes();
+        for index in 0..4990 {
+            slots.remove(order(index));
+            assert!(slots.is_sound_around(order(index)));
+            assert!(slots.exactly(order(index)).is_none());
+        }
+        assert_eq!(slots.iter().count(), 10);
+        assert!(slots.heap_bytes() < peak / 8, "{} of {peak} bytes are still held", slots.heap_bytes());
+    }
+}

@@ -1,0 +1,8 @@
+//! For whoever writes a store or a machine: stores in memory, faults on demand, a simulator, and the suite that holds a
+//! [`Store`](crate::Store) to its contract. Feature `testkit`; not for production.
+
+mod fault;
+mod memory;
+
+pub use fault::{FaultRates, FaultStore, FaultyError};
+pub use memory::{MemoryError, MemoryStore};

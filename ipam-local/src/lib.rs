@@ -1,0 +1,1 @@
+//! A store for ipam-core in one SQLite file.

@@ -1,0 +1,27 @@
+//! End-to-end tests on real parts: real containers (Podman), real libcni (cnitool), real processes that are really killed.
+//!
+//! This library is the scaffolding of the tests in `tests/`. It calls none of our code: binaries are started as a runtime or an
+//! operator would start them, and what a store holds is judged by `spiderpoolctl … -o json` alone.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`bed`] | private namespaces that one test lives in and that vanish with it |
+//! | [`binaries`] | where our programs and foreign ones are found |
+//! | [`command`] | running programs with errors that show what they printed |
+//! | [`network`] | the network configurations that the tests use |
+//! | [`plugin`] | one plugin process, called as a runtime calls it |
+//! | [`podman`] | real containers without an image |
+//! | [`cnitool`] | real libcni from the command line |
+//! | [`store`] | what `spiderpoolctl` says a store holds, and checks on it |
+//! | [`seed`] | random choices that a seed replays |
+#![forbid(unsafe_code)]
+
+pub mod bed;
+pub mod binaries;
+pub mod cnitool;
+pub mod command;
+pub mod network;
+pub mod plugin;
+pub mod podman;
+pub mod seed;
+pub mod store;

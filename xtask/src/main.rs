@@ -1,0 +1,66 @@
+//! What developers run: `cargo xtask COMMAND`. Each command sets up what it needs on a fresh machine.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "these commands talk to a person or to a CI page"
+)]
+
+mod artifacts;
+mod bench;
+mod demo;
+mod packages;
+mod process;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::{Long, Short, Value};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo                    see it work: two namespaces get addresses, ping, and give them back (root; leaves nothing behind)
+  test                    every test of the project, as CI runs them (root)
+       --only STEP        only this step; may be repeated
+       --list             name the steps
+  tidy                    only the rules of the house that no other tool checks
+  bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut parser = lexopt::Parser::from_env();
+    match parser.next()? {
+        Some(Value(command)) => match command.to_string_lossy().as_ref() {
+            "demo" => demo::main(parser),
+            "test" => test::main(parser),
+            "tidy" => tidy::main(parser),
+            "bench" => bench::main(parser),
+            "help" => help(),
+            unknown => bail!("{unknown}: no such command\n\n{USAGE}"),
+        },
+        Some(Short('h') | Long("help")) | None => help(),
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one type for every command")]
+fn help() -> Result<ExitCode> {
+    print!("{USAGE}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,214 @@
+//! The steps, in the order they run: cheap checks first, then what needs builds, then what needs the most tools.
+
+use anyhow::{Context, Result, bail};
+
+use super::Stage;
+use crate::process::Call;
+use crate::workspace::{is_root, stdout_of};
+use crate::{artifacts, packages, tidy, tools};
+
+/// How long each fuzz target runs: enough to replay its seeds and to notice a parser that panics at once.
+const FUZZ_SECONDS: u32 = 10;
+
+/// One step of the run.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// As in `--only` and in the summary.
+    pub(super) name: &'static str,
+    /// What it does, for `--list`.
+    pub(super) what: &'static str,
+    /// Does it.
+    pub(super) run: fn(&mut Stage<'_>) -> Result<()>,
+}
+
+/// Every step.
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "packages", what: "Debian packages that are missing", run: packages_step },
+    Step { name: "tools", what: "developers' tools, once a machine", run: tools_step },
+    Step { name: "fmt", what: "formatting", run: fmt },
+    Step { name: "clippy", what: "lints, warnings denied, all features and none", run: clippy },
+    Step { name: "tidy", what: "rules of the house that no other tool checks", run: tidy_step },
+    Step { name: "build", what: "the static plugin and spiderpoolctl", run: build },
+    Step { name: "test", what: "unit, property and documentation tests", run: test },
+    Step { name: "test-release", what: "ipam-core once more, without debug assertions", run: test_release },
+    Step { name: "e2e", what: "end to end on real parts: namespaces, Podman, cnitool", run: e2e },
+    Step { name: "doc", what: "API documentation, warnings denied", run: doc },
+    Step { name: "book", what: "the book", run: book },
+    Step { name: "features", what: "every combination of features", run: features },
+    Step { name: "deny", what: "licences, duplicates and sources of dependencies", run: deny },
+    Step { name: "fuzz", what: "each fuzz target for some seconds", run: fuzz },
+    Step { name: "bench", what: "benches compile and run once", run: bench },
+    Step { name: "package", what: "published crates build from what is published", run: package },
+];
+
+fn packages_step(stage: &mut Stage<'_>) -> Result<()> {
+    let all: Vec<&str> = packages::NETWORK.iter().chain(packages::RUNTIME).copied().collect();
+    packages::ensure(&all, &stage.log)
+}
+
+fn tools_step(stage: &mut Stage<'_>) -> Result<()> {
+    for tool in tools::ALL {
+        tools::ensure(*tool, &stage.log)?;
+    }
+    // Without it, the tests that use it list themselves as skipped.
+    if let Err(reason) = tools::ensure_cnitool(&stage.log)? {
+        println!("{reason}");
+    }
+    tools::sweep()
+}
+
+fn fmt(stage: &mut Stage<'_>) -> Result<()> {
+    stage.cargo(["fmt", "--all", "--check", "--", "--color", "never"])?;
+    let manifest = stage.workspace.root().join("fuzz/Cargo.toml");
+    if manifest.is_file() {
+        // A workspace of its own, so `--all` does not reach it.
+        stage.cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check", "--", "--color", "never"])?;
+    }
+    Ok(())
+}
+
+fn clippy(stage: &mut Stage<'_>) -> Result<()> {
+    stage.cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+    // The tests of a crate may need its features; its library must do without.
+    let mut args = vec!["clippy", "--lib", "--no-default-features"];
+    for name in stage.workspace.published() {
+        args.extend(["--package", name]);
+    }
+    args.extend(["--", "-D", "warnings"]);
+    stage.cargo(args)
+}
+
+fn tidy_step(stage: &mut Stage<'_>) -> Result<()> {
+    tidy::check(stage.workspace.root())
+}
+
+fn build(stage: &mut Stage<'_>) -> Result<()> {
+    artifacts::build(stage.workspace, &stage.log).map(|_| ())
+}
+
+fn test(stage: &mut Stage<'_>) -> Result<()> {
+    let call = ["test", "--workspace", "--exclude", "spiderpool-tests", "--all-features", "--no-fail-fast"];
+    // `--show-output`, so that a passed test's `skipped:` line is seen.
+    stage.count(Call::cargo(call).args(["--", "--show-output"]))
+}
+
+fn test_release(stage: &mut Stage<'_>) -> Result<()> {
+    let call =
+        ["test", "--profile", "testrelease", "--package", "ipam-core", "--all-features", "--no-fail-fast"];
+    stage.count(Call::cargo(call).args(["--", "--show-output"]))
+}
+
+fn e2e(stage: &mut Stage<'_>) -> Result<()> {
+    if !is_root() {
+        bail!("end-to-end tests make network namespaces and run containers: run them as root");
+    }
+    packages_step(stage)?;
+    let artifacts = artifacts::build(stage.workspace, &stage.log)?;
+    let mut call =
+        Call::cargo(["test", "--package", "spiderpool-tests", "--no-fail-fast", "--", "--show-output"])
+            .envs(artifacts.environment());
+    match tools::ensure_cnitool(&stage.log)? {
+        Ok(cnitool) => call = call.env("CNITOOL", cnitool),
+        Err(reason) => {
+            stage.tally.skip(stage.step, "cnitool", &reason);
+        }
+    }
+    stage.count(call)
+}
+
+fn doc(stage: &mut Stage<'_>) -> Result<()> {
+    let call = Call::cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
+    call.env("RUSTDOCFLAGS", "-Dwarnings").run(&stage.log, |_| {})
+}
+
+fn book(stage: &mut Stage<'_>) -> Result<()> {
+    let mdbook = tools::ensure(tools::MDBOOK, &stage.log)?.join("mdbook");
+    let output = stage.workspace.target().join("book");
+    Call::new(mdbook).args(["build", "docs", "--dest-dir"]).args([output]).run(&stage.log, |_| {})
+}
+
+fn features(stage: &mut Stage<'_>) -> Result<()> {
+    let path = tools::path_with(&[tools::ensure(tools::HACK, &stage.log)?])?;
+    // Not `--no-dev-deps`: it rewrites manifests while it runs, and Cargo's resolver keeps the features of
+    // development dependencies out of a library's build without it.
+    let mut args = vec!["hack", "check", "--feature-powerset"];
+    for name in stage.workspace.published() {
+        args.extend(["--package", name]);
+    }
+    Call::cargo(args).env("PATH", path).env("RUSTFLAGS", "-Dwarnings").run(&stage.log, |_| {})
+}
+
+fn deny(stage: &mut Stage<'_>) -> Result<()> {
+    let path = tools::path_with(&[tools::ensure(tools::DENY, &stage.log)?])?;
+    let reason =
+        "the advisory database is fetched from the net; run `cargo deny check advisories` where it can be";
+    stage.tally.skip(stage.step, "advisories", reason);
+    // Dependencies of other systems are judged too, and only fetching brings them here.
+    stage.cargo(["fetch", "--quiet"])?;
+    Call::cargo(["deny", "--offline", "--all-features", "check", "bans", "licenses", "sources"])
+        .env("PATH", path)
+        .run(&stage.log, |_| {})
+}
+
+fn fuzz(stage: &mut Stage<'_>) -> Result<()> {
+    let root = stage.workspace.root();
+    if !root.join("fuzz/Cargo.toml").is_file() {
+        bail!("fuzz/Cargo.toml: not found; the fuzz targets live there");
+    }
+    let path = tools::path_with(&[tools::ensure(tools::FUZZ, &stage.log)?])?;
+    let targets = stdout_of(
+        std::process::Command::new("cargo").args(["fuzz", "list"]).env("PATH", &path).current_dir(root),
+    )?;
+    for target in targets.split_whitespace() {
+        let findings = stage.workspace.scratch().join("corpus").join(target);
+        std::fs::create_dir_all(&findings)
+            .with_context(|| format!("{}: cannot be made", findings.display()))?;
+        // New inputs go to the first folder, out of the tree; seeds are only read.
+        let mut folders = vec![findings];
+        let seeds = root.join("fuzz/corpus").join(target);
+        if seeds.is_dir() {
+            folders.push(seeds);
+        }
+        // No sanitizer: ours is safe Rust, and without one stable Rust will do.
+        Call::cargo(["fuzz", "run", "--sanitizer", "none", "--target-dir"])
+            .args([stage.workspace.target().join("fuzz").as_os_str(), target.as_ref()])
+            .args(folders)
+            .args(["--", &format!("-max_total_time={FUZZ_SECONDS}"), "-verbosity=0", "-print_final_stats=1"])
+            .env("PATH", &path)
+            .folder(root)
+            .run(&stage.log, |_| {})?;
+    }
+    Ok(())
+}
+
+fn bench(stage: &mut Stage<'_>) -> Result<()> {
+    packages::ensure(packages::NETWORK, &stage.log)?;
+    let artifacts = artifacts::build(stage.workspace, &stage.log)?;
+    // The test profile shares dependencies that the step before has built.
+    Call::cargo(["bench", "--profile", "testrelease", "--package", "spiderpool-benches", "--", "--test"])
+        .envs(artifacts.environment())
+        .run(&stage.log, |_| {})
+}
+
+fn package(stage: &mut Stage<'_>) -> Result<()> {
+    // All at once: one alone would look for its unpublished siblings in the registry.
+    let mut args = vec!["package", "--allow-dirty"];
+    for name in stage.workspace.published() {
+        args.extend(["--package", name]);
+    }
+    stage.cargo(args)
+}
+
+impl Stage<'_> {
+    /// Runs Cargo in the tree, shown.
+    fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        Call::cargo(args).folder(self.workspace.root()).run(&self.log, |_| {})
+    }
+
+    /// Runs tests and counts them.
+    fn count(&mut self, call: Call) -> Result<()> {
+        let (step, log) = (self.step, self.log.clone());
+        let tally = &mut *self.tally;
+        call.run(&log, |line| tally.read(step, line))
+    }
+}
