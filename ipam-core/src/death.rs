@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::addr::Addr;
-use crate::owner::{Nic, Owner, OwnerKind};
+use crate::owner::{Owner, OwnerKind};
 use crate::record::{Record, Stamp, Time};
 use crate::store::{Holding, PoolOp};
 

@@ -1,23 +1,54 @@
-//! Stub.
-//!
-//! ```
-//! assert_eq!(1, 1);
-//! ```
+//! ipam-core
+#![forbid(unsafe_code)]
 
-/// One.
-#[must_use]
-pub fn one() -> u8 {
-    1
-}
+mod addr;
+pub mod admission;
+mod cidr;
+mod death;
+mod drive;
+mod error;
+mod fault;
+mod items;
+mod ledger;
+mod machine;
+mod name;
+mod occupancy;
+mod owner;
+mod pool;
+mod range;
+mod rangeset;
+mod record;
+mod request;
+mod reserved;
+mod route;
+mod selector;
+mod spelling;
+mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn one() {
-        assert_eq!(super::one(), 1);
-    }
-
-    #[test]
-    #[ignore = "slow"]
-    fn slow() {}
-}
+pub use addr::{Addr, Family};
+pub use death::{Death, EarlierBoot, InferredDeath, Judge, RuntimeList, Sighting};
+pub use drive::{AsyncClock, Clock, DriveError, run, run_async};
+pub use error::Error;
+pub use fault::{Fault, FaultKind, Faults};
+pub use ledger::{Demand, Policy, PoolState, Served, owner_hash};
+pub use machine::{
+    Allocate, Allocation, Collect, Collected, Confirm, Confirmed, GiveUp, Input, Machine, Refusal, Release, Released,
+    SlotRefusal, Step, Unconfirmed, Verdict, Why,
+};
+pub use occupancy::{Occupancy, Taken};
+pub use owner::{NIC_BYTES_MAX, Nic, OWNER_PART_BYTES_MAX, Owner, OwnerKind};
+pub use pool::{Origin, PoolFields, PoolName, PoolSpec, RouteFields};
+pub use range::IpRange;
+pub use rangeset::RangeSet;
+pub use record::{Assignment, Attachment, Record, Stamp, Time};
+pub use request::{AllocationRequest, Follow, NicRequest, ReleaseRequest, ReleaseScope};
+pub use reserved::{ReservedFields, ReservedName, ReservedSpec};
+pub use route::Route;
+pub use selector::{LabelRequirement, LabelSelector, Selector};
+pub use spelling::nearest;
+pub use store::{
+    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery, PickView,
+    PoolOp, Query, Start, Store, StoreError, Version, View, Want,
+};

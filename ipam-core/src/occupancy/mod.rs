@@ -75,10 +75,9 @@ impl Occupancy {
         let size = self.size_of(number);
         let full = match self.state_of(number) {
             State::Full => return Taken::Already,
-            State::Empty if size == 1 => true,
             State::Empty => {
                 self.slots.insert(Entry { number, slot: Slot::Part(Chunk::only(offset)) });
-                false
+                size == 1
             }
             State::Part => {
                 let changed = self.slots.update(number, |slot| match slot {
@@ -229,24 +228,23 @@ impl Occupancy {
         }
     }
 
-    /// Makes a chunk that has become full part of a run of full ones.
+    /// Makes a chunk that has become full part of a run of full ones. Changes entries in place where it can: each one
+    /// added or removed moves half a block.
     fn close(&mut self, number: u128, size: u16) {
-        self.slots.remove(number);
         let mut taken = u64::from(size);
         if let Some(Entry { slot: Slot::Full { taken: behind }, .. }) = self.slots.exactly(number + 1) {
             taken += behind;
             self.slots.remove(number + 1);
         }
         let before = number.checked_sub(1).and_then(|number| self.slots.floor(number));
-        match before.filter(|entry| matches!(entry.slot, Slot::Full { .. }) && entry.end() == number) {
-            Some(&Entry { number: start, .. }) => {
-                self.slots.update(start, |slot| {
-                    if let Slot::Full { taken: run } = slot {
-                        *run += taken;
-                    }
-                });
+        match before {
+            Some(entry @ &Entry { number: start, slot: Slot::Full { taken: run } }) if entry.end() == number => {
+                self.slots.remove(number);
+                self.slots.update(start, |slot| *slot = Slot::Full { taken: run + taken });
             }
-            None => self.slots.insert(Entry { number, slot: Slot::Full { taken } }),
+            _ => {
+                self.slots.update(number, |slot| *slot = Slot::Full { taken });
+            }
         }
     }
 
@@ -259,13 +257,16 @@ impl Occupancy {
         // A run has been taken one by one, so its length fits.
         let left = u64::try_from(join(number - start, 0)).unwrap_or(u64::MAX).min(taken);
         let right = taken.saturating_sub(left).saturating_sub(size.into());
-        if left == 0 {
-            self.slots.remove(start);
-        } else {
+        let opened = (size > 1).then(|| Slot::Part(Chunk::all_but(offset, size)));
+        if left > 0 {
             self.slots.update(start, |slot| *slot = Slot::Full { taken: left });
-        }
-        if size > 1 {
-            self.slots.insert(Entry { number, slot: Slot::Part(Chunk::all_but(offset, size)) });
+            if let Some(slot) = opened {
+                self.slots.insert(Entry { number, slot });
+            }
+        } else if let Some(opened) = opened {
+            self.slots.update(start, |slot| *slot = opened);
+        } else {
+            self.slots.remove(start);
         }
         if right > 0 {
             self.slots.insert(Entry { number: number + 1, slot: Slot::Full { taken: right } });

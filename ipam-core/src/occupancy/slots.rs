@@ -7,7 +7,7 @@
 use super::chunk::{self, Chunk};
 
 /// More would make an insertion move more bytes (8 kB at most now), fewer would make the list of blocks longer.
-const BLOCK_MAX: usize = 256;
+const BLOCK_MAX: usize = 128;
 /// Neighbours are merged when both together are no more than half a block: far enough from a split.
 const MERGE_MAX: usize = BLOCK_MAX / 2;
 
