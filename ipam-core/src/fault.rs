@@ -71,7 +71,11 @@ impl Fault {
     }
 
     /// A value that is more than a text; `value` is shown as it stands.
-    pub(crate) fn invalid_object(field: impl Into<String>, value: impl fmt::Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid_object(
+        field: impl Into<String>,
+        value: impl fmt::Display,
+        detail: impl Into<String>,
+    ) -> Self {
         Self::new(field, FaultKind::Invalid, Some(value.to_string()), detail)
     }
 
@@ -97,7 +101,12 @@ impl Fault {
         Self::new(field, FaultKind::Internal, None, detail)
     }
 
-    fn new(field: impl Into<String>, kind: FaultKind, value: Option<String>, detail: impl Into<String>) -> Self {
+    fn new(
+        field: impl Into<String>,
+        kind: FaultKind,
+        value: Option<String>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { field: field.into(), kind, value, detail: detail.into() }
     }
 

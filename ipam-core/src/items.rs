@@ -5,7 +5,7 @@
 use ipnet::IpNet;
 
 use crate::addr::{Addr, Family};
-use crate::cidr::{canonical, net_family};
+use crate::cidr::canonical;
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 
@@ -27,17 +27,17 @@ pub(crate) fn merged(family: Family, items: &[String]) -> Option<Vec<String>> {
 pub(crate) fn pool_item(item: &str, subnet: Option<&IpNet>) -> Result<IpRange, String> {
     let (first, last) = bounds(item).map_err(|problem| format!("{problem}, {}", accepted(subnet)))?;
     if let Some(net) = subnet {
-        // Not the range's own `contains`: inside an IPv6 network no IPv4 address counts, mapped or not.
         let space = IpRange::of_net(net);
         for address in [first, last] {
-            if address.family() != net_family(net) || !space.contains(address) {
+            if !space.contains(address) {
                 return Err(format!("not match base subnet: {address}, {}", accepted(subnet)));
             }
         }
     } else if first.family() != last.family() {
         return Err(format!("invalid range: {item}, want both bounds of one family"));
     }
-    IpRange::new(first, last).map_err(|_| format!("invalid range: {item}, bounds are reversed, want {last}-{first}"))
+    IpRange::new(first, last)
+        .map_err(|_| format!("invalid range: {item}, bounds are reversed, want {last}-{first}"))
 }
 
 /// The two bounds of an item, in the order in which they are written.

@@ -11,7 +11,8 @@ use crate::error::Error;
 /// Longest name Kubernetes admits, from the 253 bytes of a DNS name (RFC 1035 less dots and the root).
 pub(crate) const MAX_NAME: usize = 253;
 
-const NAME_ACCEPTED: &str = "1 to 253 of a-z, 0-9, - and . where each part between dots starts and ends with a letter or digit";
+const NAME_ACCEPTED: &str =
+    "1 to 253 of a-z, 0-9, - and . where each part between dots starts and ends with a letter or digit";
 
 /// Whether a text is an RFC 1123 subdomain as Kubernetes wants names to be.
 pub(crate) fn is_subdomain(text: &str) -> bool {

@@ -13,7 +13,11 @@ pub use crate::name::ReservedName;
 
 /// `SpiderReservedIP.spec` (`spiderpool.spidernet.io/v2beta1`) as it is written: unchecked texts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase", default))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "camelCase", default)
+)]
 pub struct ReservedFields {
     /// 4 or 6; derived from the first item when absent.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -21,7 +25,10 @@ pub struct ReservedFields {
     /// The addresses: `A` or `A-B`.
     #[cfg_attr(
         feature = "serde",
-        serde(deserialize_with = "crate::pool::wire::null_as_default", skip_serializing_if = "Vec::is_empty")
+        serde(
+            deserialize_with = "crate::pool::wire::null_as_default",
+            skip_serializing_if = "Vec::is_empty"
+        )
     )]
     pub ips: Vec<String>,
 }
@@ -103,7 +110,8 @@ impl ReservedSpec {
         }
         match family {
             Some(family) if faults.is_empty() => {
-                let ranges = RangeSet::from_ranges(family, ranges).unwrap_or_else(|_| RangeSet::empty(family));
+                let ranges =
+                    RangeSet::from_ranges(family, ranges).unwrap_or_else(|_| RangeSet::empty(family));
                 Ok(Self { name: name.clone(), fields, family, ranges })
             }
             Some(_) | None => Err(faults),
@@ -139,7 +147,9 @@ fn read_item(item: &str, family: Option<Family>) -> Result<IpRange, String> {
     let place = family.map(|family| format!(" in {family}")).unwrap_or_default();
     let refused = |accepted: &str| format!("invalid IP range format{place} '{item}', want {accepted}");
     let range = item.parse::<IpRange>().map_err(|_| match bounds(item) {
-        Ok((first, last)) if first.family() == last.family() && first > last => refused(&format!("{last}-{first}")),
+        Ok((first, last)) if first.family() == last.family() && first > last => {
+            refused(&format!("{last}-{first}"))
+        }
         Ok(_) | Err(_) => refused("A or A-B"),
     })?;
     match family {

@@ -20,13 +20,21 @@ pub struct LabelSelector {
     /// Labels that must be there with exactly these values.
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "crate::pool::wire::null_as_default", skip_serializing_if = "BTreeMap::is_empty")
+        serde(
+            default,
+            deserialize_with = "crate::pool::wire::null_as_default",
+            skip_serializing_if = "BTreeMap::is_empty"
+        )
     )]
     pub match_labels: BTreeMap<String, String>,
     /// Further conditions; all must hold.
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "crate::pool::wire::null_as_default", skip_serializing_if = "Vec::is_empty")
+        serde(
+            default,
+            deserialize_with = "crate::pool::wire::null_as_default",
+            skip_serializing_if = "Vec::is_empty"
+        )
     )]
     pub match_expressions: Vec<LabelRequirement>,
 }
@@ -44,7 +52,11 @@ pub struct LabelRequirement {
     /// The values of `In` and `NotIn`.
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "crate::pool::wire::null_as_default", skip_serializing_if = "Vec::is_empty")
+        serde(
+            default,
+            deserialize_with = "crate::pool::wire::null_as_default",
+            skip_serializing_if = "Vec::is_empty"
+        )
     )]
     pub values: Vec<String>,
 }
@@ -79,7 +91,8 @@ impl LabelSelector {
         let labels = format!("{field}.matchLabels");
         for (key, value) in &self.match_labels {
             faults.extend(key_faults(key).into_iter().map(|detail| Fault::invalid(&labels, key, detail)));
-            faults.extend(value_faults(value).into_iter().map(|detail| Fault::invalid(&labels, value, detail)));
+            faults
+                .extend(value_faults(value).into_iter().map(|detail| Fault::invalid(&labels, value, detail)));
             conditions.push(Condition { key: key.clone(), test: Test::In(vec![value.clone()]) });
         }
         for (index, requirement) in self.match_expressions.iter().enumerate() {
@@ -104,10 +117,12 @@ impl LabelRequirement {
             _ => None,
         };
         match &test {
-            Some(Test::In(values) | Test::NotIn(values)) if values.is_empty() => faults.push(Fault::required(
-                format!("{field}.values"),
-                "must be specified when `operator` is 'In' or 'NotIn'",
-            )),
+            Some(Test::In(values) | Test::NotIn(values)) if values.is_empty() => {
+                faults.push(Fault::required(
+                    format!("{field}.values"),
+                    "must be specified when `operator` is 'In' or 'NotIn'",
+                ))
+            }
             Some(Test::Exists | Test::Absent) if !self.values.is_empty() => faults.push(Fault::forbidden(
                 format!("{field}.values"),
                 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
@@ -120,7 +135,8 @@ impl LabelRequirement {
             )),
         }
         let key = format!("{field}.key");
-        faults.extend(key_faults(&self.key).into_iter().map(|detail| Fault::invalid(&key, &self.key, detail)));
+        faults
+            .extend(key_faults(&self.key).into_iter().map(|detail| Fault::invalid(&key, &self.key, detail)));
         for (index, value) in self.values.iter().enumerate() {
             let path = format!("{field}.values[{index}]");
             faults.extend(value_faults(value).into_iter().map(|detail| Fault::invalid(&path, value, detail)));
@@ -191,7 +207,9 @@ fn key_faults(key: &str) -> Vec<String> {
     let name = match key.split_once('/') {
         None => key,
         Some((_, rest)) if rest.contains('/') => {
-            return vec![format!("a qualified name {NAME_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")];
+            return vec![format!(
+                "a qualified name {NAME_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            )];
         }
         Some(("", name)) => {
             faults.push("prefix part must be non-empty".to_owned());

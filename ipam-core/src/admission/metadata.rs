@@ -103,7 +103,11 @@ pub fn pool_update_terminating(name: &str, new: &Metadata) -> Result<(), Refusal
 ///
 /// # Errors
 /// [`Refusal::Terminating`] when the fields differ.
-pub fn reserved_update_terminating(name: &str, old: &ReservedFields, new: &ReservedFields) -> Result<(), Refusal> {
+pub fn reserved_update_terminating(
+    name: &str,
+    old: &ReservedFields,
+    new: &ReservedFields,
+) -> Result<(), Refusal> {
     if old.normalised() != new.normalised() {
         let accepted = "leaves the spec unchanged";
         return Err(Refusal::Terminating { kind: ObjectKind::ReservedIp, name: name.to_owned(), accepted });

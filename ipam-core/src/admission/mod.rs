@@ -32,8 +32,8 @@ mod refusal;
 mod reserved;
 
 pub use self::metadata::{
-    FINALIZER, LABEL_APPLICATION, LABEL_CIDR, Metadata, cidr_label, mutate_pool, mutate_reserved, pool_update_terminating,
-    reserved_update_terminating,
+    FINALIZER, LABEL_APPLICATION, LABEL_CIDR, Metadata, cidr_label, mutate_pool, mutate_reserved,
+    pool_update_terminating, reserved_update_terminating,
 };
 pub use self::peer::Peer;
 pub use self::pool::{InUse, pool_create, pool_delete, pool_name, pool_update};
@@ -71,7 +71,9 @@ impl FamilySettings {
     /// The fault of an object whose family is disabled. Updates meet it too, hence the words about them.
     fn fault(self, family: Family) -> Option<Fault> {
         (!self.allows(family)).then(|| {
-            let detail = format!("{family} is disabled, no {family} object can be created or updated until it is enabled");
+            let detail = format!(
+                "{family} is disabled, no {family} object can be created or updated until it is enabled"
+            );
             Fault::forbidden("spec.ipVersion", detail)
         })
     }

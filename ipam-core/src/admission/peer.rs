@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use crate::addr::Family;
 use crate::cidr::{canonical, net_family, nets_overlap, parse_net};
 use crate::fault::Fault;
-use crate::items::pool_item;
 use crate::items::bounds;
+use crate::items::pool_item;
 use crate::pool::{PoolFields, PoolSpec};
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
@@ -56,7 +56,8 @@ impl<'a> Peer<'a> {
     pub(super) fn subnet_fault(&self, net: &IpNet) -> Option<Fault> {
         let other = self.net(net_family(net))?;
         (other != *net && nets_overlap(&other, net)).then(|| {
-            let detail = format!("overlap with IPPool {} which 'spec.subnet' is {}", self.name, self.fields.subnet);
+            let detail =
+                format!("overlap with IPPool {} which 'spec.subnet' is {}", self.name, self.fields.subnet);
             Fault::invalid("spec.subnet", canonical(net), detail)
         })
     }

@@ -50,8 +50,11 @@ pub fn pool_name(text: &str) -> Result<PoolName, Refusal> {
 }
 
 pub(super) fn name_fault(text: &str) -> Fault {
-    let detail =
-        if text.len() > MAX_NAME { format!("must be no more than {MAX_NAME} bytes") } else { SUBDOMAIN_RULE.to_owned() };
+    let detail = if text.len() > MAX_NAME {
+        format!("must be no more than {MAX_NAME} bytes")
+    } else {
+        SUBDOMAIN_RULE.to_owned()
+    };
     Fault::invalid("metadata.name", text, detail)
 }
 
@@ -76,7 +79,11 @@ where
     let mut examined = Examined::new(new, origin);
     let others = Others {
         disabled: examined.family.and_then(|family| families.fault(family)),
-        subnets: examined.net.iter().flat_map(|net| peers.iter().filter_map(|peer| peer.subnet_fault(net))).collect(),
+        subnets: examined
+            .net
+            .iter()
+            .flat_map(|net| peers.iter().filter_map(|peer| peer.subnet_fault(net)))
+            .collect(),
         ranges: range_faults(&examined, &peers),
     };
     others.put_into(&mut examined);
@@ -114,7 +121,8 @@ where
         let faults: Faults = changed.into_iter().chain(examined.affinity_faults).collect();
         return Err(Refusal::invalid(KIND, name.as_str(), faults));
     }
-    let peers: Vec<Peer<'a>> = peers.into_iter().map(Into::into).filter(|peer| peer.name() != name.as_str()).collect();
+    let peers: Vec<Peer<'a>> =
+        peers.into_iter().map(Into::into).filter(|peer| peer.name() != name.as_str()).collect();
     let others = Others {
         disabled: examined.family.and_then(|family| families.fault(family)),
         subnets: Vec::new(),
@@ -161,7 +169,11 @@ fn range_faults(examined: &Examined, peers: &[Peer<'_>]) -> Vec<Fault> {
 }
 
 /// Names one offender, the first met, and counts the others.
-fn in_use_fault<'r>(name: &PoolName, left: &RangeSet, records: impl Iterator<Item = InUse<'r>>) -> Option<Fault> {
+fn in_use_fault<'r>(
+    name: &PoolName,
+    left: &RangeSet,
+    records: impl Iterator<Item = InUse<'r>>,
+) -> Option<Fault> {
     let mut first: Option<(String, &str)> = None;
     let mut more: u64 = 0;
     for record in records {
@@ -170,7 +182,8 @@ fn in_use_fault<'r>(name: &PoolName, left: &RangeSet, records: impl Iterator<Ite
             InUse::Held(addr, holder) => (addr.to_string(), holder),
             InUse::Foreign(key, holder) => (key.to_owned(), holder),
             InUse::Unreadable(problem) => {
-                let detail = format!("failed to unmarshal the allocated IP records of IPPool {name}: {problem}");
+                let detail =
+                    format!("failed to unmarshal the allocated IP records of IPPool {name}: {problem}");
                 return Some(Fault::internal("spec.ips", detail));
             }
         };

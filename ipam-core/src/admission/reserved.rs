@@ -47,7 +47,11 @@ pub fn reserved_update(
     checked.map_err(|faults: Faults| Refusal::invalid(KIND, name.as_str(), faults))
 }
 
-fn checked(name: &ReservedName, fields: &ReservedFields, families: FamilySettings) -> Result<ReservedSpec, Faults> {
+fn checked(
+    name: &ReservedName,
+    fields: &ReservedFields,
+    families: FamilySettings,
+) -> Result<ReservedSpec, Faults> {
     let family = fields.family();
     let disabled = family.and_then(|family| families.fault(family));
     let checked = ReservedSpec::new(name, fields);

@@ -8,6 +8,9 @@
 //!
 //! The forms change with hysteresis: a list becomes bits when the 14th offset arrives, bits become a list when only
 //! eight are left, so that an address which comes and goes does not convert the chunk each time.
+//!
+//! The bits are bitvec's. Plain words search a chunk in 1.5 ns in place of 6 and change a bit as fast; in an allocation of
+//! about 100 ns that is not worth our own masks.
 
 use bitvec::array::BitArray;
 use bitvec::order::Lsb0;

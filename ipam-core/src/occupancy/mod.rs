@@ -195,7 +195,7 @@ impl Occupancy {
     }
 
     /// The number of taken addresses within a range. Adds up the counts of the blocks below it: about one step for
-    /// every 200 stored chunks.
+    /// every hundred stored chunks.
     #[must_use]
     pub fn taken_in(&self, range: IpRange) -> u128 {
         if range.family() != self.space.family() {
@@ -238,7 +238,9 @@ impl Occupancy {
         }
         let before = number.checked_sub(1).and_then(|number| self.slots.floor(number));
         match before {
-            Some(entry @ &Entry { number: start, slot: Slot::Full { taken: run } }) if entry.end() == number => {
+            Some(entry @ &Entry { number: start, slot: Slot::Full { taken: run } })
+                if entry.end() == number =>
+            {
                 self.slots.remove(number);
                 self.slots.update(start, |slot| *slot = Slot::Full { taken: run + taken });
             }

@@ -141,7 +141,9 @@ impl Examined {
                 // With an unreadable exclude nobody knows whether it would have covered the gateway.
                 if !self.excluded.contains(addr) && self.excluded.faults.is_empty() {
                     let clash = self.ips.ranges.iter().filter(|(_, range)| range.contains(addr));
-                    for (index, item) in clash.filter_map(|(index, _)| Some((index, self.fields.ips.get(*index)?))) {
+                    for (index, item) in
+                        clash.filter_map(|(index, _)| Some((index, self.fields.ips.get(*index)?)))
+                    {
                         let detail = format!(
                             "conflicts with 'spec.gateway' {written}, add the gateway IP address to \
                              'spec.excludeIPs' or remove it from 'spec.ips'"
@@ -200,8 +202,9 @@ fn read_subnet(text: &str, family: Family) -> (Option<IpNet>, Option<Fault>) {
         return (None, Some(Fault::invalid("spec.subnet", text, bad_cidr(text, family))));
     };
     let right = canonical(&net);
-    let fault = (right != text)
-        .then(|| Fault::invalid("spec.subnet", text, format!("unformatted subnet {text}, please change it to {right}")));
+    let fault = (right != text).then(|| {
+        Fault::invalid("spec.subnet", text, format!("unformatted subnet {text}, please change it to {right}"))
+    });
     (Some(net.trunc()), fault)
 }
 
@@ -220,7 +223,8 @@ fn host_in(text: &str, family: Family, net: Option<&IpNet>) -> Result<Addr, Stri
 }
 
 fn read_dst(text: &str, family: Family, seen: &[IpNet]) -> Result<IpNet, String> {
-    let net = parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
+    let net =
+        parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
     if net.prefix_len() == 0 {
         Err("please specify 'spec.gateway' to configure the default route".to_owned())
     } else if seen.contains(&net.trunc()) {

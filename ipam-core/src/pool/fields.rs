@@ -10,7 +10,11 @@ use crate::selector::LabelSelector;
 /// Fields are public, since anything may be written; [`PoolSpec`](crate::PoolSpec) is the checked form. Empty lists are stored as absent,
 /// and fields that are not known are dropped, both as in the Go original.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase", default))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "camelCase", default)
+)]
 pub struct PoolFields {
     /// 4 or 6; derived from `subnet` when absent.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -27,7 +31,11 @@ pub struct PoolFields {
     /// Addresses taken out of `ips`.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "excludeIPs", deserialize_with = "super::wire::null_as_default", skip_serializing_if = "Vec::is_empty")
+        serde(
+            rename = "excludeIPs",
+            deserialize_with = "super::wire::null_as_default",
+            skip_serializing_if = "Vec::is_empty"
+        )
     )]
     pub exclude_ips: Vec<String>,
     /// Default gateway; without one there is no default route.

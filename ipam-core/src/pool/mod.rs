@@ -10,8 +10,8 @@ pub(crate) mod wire;
 
 use ipnet::IpNet;
 
-pub use self::examine::Origin;
 pub(crate) use self::examine::Examined;
+pub use self::examine::Origin;
 pub use self::fields::{PoolFields, RouteFields};
 pub use crate::name::PoolName;
 
@@ -68,7 +68,9 @@ impl PoolSpec {
     }
 
     pub(crate) fn from_examined(name: &PoolName, examined: Examined) -> Result<Self, Faults> {
-        let (Some(family), Some(subnet)) = (examined.family, examined.net) else { return Err(examined.into_faults()) };
+        let (Some(family), Some(subnet)) = (examined.family, examined.net) else {
+            return Err(examined.into_faults());
+        };
         let (ips, excluded) = (examined.ips.set(family), examined.excluded.set(family));
         let (gateway, routes, fields) = (examined.gateway, examined.routes.clone(), examined.fields.clone());
         examined.into_faults().into_result()?;

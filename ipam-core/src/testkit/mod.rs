@@ -1,8 +1,11 @@
 //! For whoever writes a store or a machine: stores in memory, faults on demand, a simulator, and the suite that holds a
 //! [`Store`](crate::Store) to its contract. Feature `testkit`; not for production.
 
+mod clock;
+pub mod conformance;
 mod fault;
 mod memory;
 
+pub use clock::ManualClock;
 pub use fault::{FaultRates, FaultStore, FaultyError};
 pub use memory::{MemoryError, MemoryStore};

@@ -1,0 +1,113 @@
+//! Properties of all pools and reserved ranges.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// An item of 10.6.0.0/24 or fd00::/120: a single or a range in order, in one of several spellings, seldom a bad one.
+fn item(v6: bool) -> impl Strategy<Value = String> {
+    let text = move |n: u8, spelling: u8| match (v6, spelling) {
+        (false, _) => format!("10.6.0.{n}"),
+        (true, 0) => format!("FD00::{n:04X}"),
+        (true, 1) => format!("fd00:0:0::{n:x}"),
+        (true, _) => format!("fd00::{n:x}"),
+    };
+    (any::<u8>(), any::<u8>(), 0..3_u8, 0..40_u8).prop_map(move |(a, b, spelling, kind)| match kind {
+        0 => format!("{}-{}", text(a.max(b), spelling), text(a.min(b), spelling)),
+        1 => "10.7.0.1".to_owned(),
+        2 => "x".to_owned(),
+        3..20 => text(a, spelling),
+        _ => format!("{}-{}", text(a.min(b), spelling), text(a.max(b), spelling)),
+    })
+}
+
+fn any_pool() -> impl Strategy<Value = PoolFields> {
+    any::<bool>().prop_flat_map(|v6| {
+        let list = || proptest::collection::vec(item(v6), 0..5);
+        let net = if v6 { "fd00::/120" } else { "10.6.0.0/24" };
+        (list(), list(), proptest::option::of(item(v6)), any::<bool>()).prop_map(
+            move |(ips, exclude_ips, gateway, version)| {
+                let ip_version = version.then_some(if v6 { 6 } else { 4 });
+                PoolFields {
+                    subnet: net.into(),
+                    ip_version,
+                    ips,
+                    exclude_ips,
+                    gateway,
+                    ..PoolFields::default()
+                }
+            },
+        )
+    })
+}
+
+/// Every address of a list, one by one: right and slow.
+fn enumerate(items: &[String]) -> BTreeSet<Addr> {
+    let mut all = BTreeSet::new();
+    for item in items {
+        let (first, last) = item.split_once('-').unwrap_or((item, item));
+        let (mut at, last): (Addr, Addr) = (first.parse().unwrap(), last.parse().unwrap());
+        while at <= last {
+            all.insert(at);
+            at = at.next().unwrap();
+        }
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn normalising_twice_is_normalising_once(pool in any_pool()) {
+        let once = pool.normalised();
+        prop_assert_eq!(once.normalised(), once);
+    }
+
+    #[test]
+    fn an_accepted_pool_stays_accepted_and_unchanged(pool in any_pool()) {
+        if let Ok(accepted) = PoolSpec::new(&name("p"), &pool) {
+            let again = PoolSpec::new(&name("p"), accepted.fields());
+            prop_assert_eq!(again.as_ref(), Ok(&accepted));
+            prop_assert!(update(&accepted, &pool, &[]).is_ok(), "the manifest applied again");
+            let wire = serde_json::to_string(accepted.fields()).unwrap();
+            prop_assert_eq!(serde_json::from_str::<PoolFields>(&wire).unwrap(), accepted.fields().clone());
+        }
+    }
+
+    #[test]
+    fn what_can_be_handed_out_is_ips_less_excludes(pool in any_pool()) {
+        if let Ok(accepted) = PoolSpec::new(&name("p"), &pool) {
+            let left: BTreeSet<Addr> = enumerate(&pool.ips).difference(&enumerate(&pool.exclude_ips)).copied().collect();
+            let ranges: Vec<String> = accepted.allocatable().ranges().map(|range| range.to_string()).collect();
+            prop_assert_eq!(enumerate(&ranges), left);
+        }
+    }
+
+    #[test]
+    fn pools_clash_when_they_share_an_address(one in any_pool(), other in any_pool()) {
+        if let (Ok(one), Ok(other)) = (PoolSpec::new(&name("q"), &one), PoolSpec::new(&name("p"), &other)) {
+            let shared = one.subnet() == other.subnet() && one.allocatable().overlaps(other.allocatable());
+            prop_assert_eq!(create(other.fields(), &[&one]).is_err(), shared);
+            let stored = Peer::stored("q", one.fields());
+            let unchecked = pool_create(other.name(), other.fields(), Origin::User, [stored], FamilySettings::default());
+            prop_assert_eq!(unchecked.is_err(), shared);
+        }
+    }
+
+    #[test]
+    fn reserved_ranges_stay_accepted_and_unchanged(ips in proptest::collection::vec(item(true), 0..5)) {
+        let fields = ReservedFields { ip_version: None, ips };
+        prop_assert_eq!(fields.normalised().normalised(), fields.normalised());
+        if let Ok(accepted) = ReservedSpec::new(&"r".parse().unwrap(), &fields) {
+            let again = ReservedSpec::new(accepted.name(), accepted.fields());
+            prop_assert_eq!(again, Ok(accepted));
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_panic(subnet in ".{0,12}", items in proptest::collection::vec("[0-9a-f.:/ -]{0,20}", 0..4)) {
+        let pool = PoolFields { subnet, ips: items.clone(), exclude_ips: items, ..PoolFields::default() };
+        let _ = PoolSpec::new(&name("p"), &pool);
+        let pool = PoolFields { subnet: "::/0".into(), ..pool };
+        let _ = create(&pool, &[]);
+    }
+}
