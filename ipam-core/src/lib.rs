@@ -21,6 +21,7 @@ mod record;
 mod request;
 mod reserved;
 mod route;
+pub mod select;
 mod selector;
 mod spelling;
 mod store;

@@ -28,3 +28,19 @@ fn requests_hold_behind_faults() {
         }
     }
 }
+
+mod model {
+    use ipam_core::testkit::{MemoryStore, conformance, strategies};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_store_of_one_change_at_a_time_does_as_the_atomic_one(
+            setup in strategies::setups(),
+            actions in strategies::actions(),
+        ) {
+            let store = setup.memory(MemoryStore::one_at_a_time()).unwrap();
+            conformance::against_model(store, &setup, &actions)?;
+        }
+    }
+}

@@ -192,7 +192,7 @@ impl Machine for Allocate {
                 self.advance(plan, now)
             }
             (State::Picking(mut plan), Input::Read(Ok(View::Pick(view)))) => {
-                plan.note(view);
+                plan.note(&self.request, view);
                 self.advance(plan, now)
             }
             (State::Reading | State::Picking(_), Input::Read(Err(class))) => self.pause(class, now),

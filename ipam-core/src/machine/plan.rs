@@ -58,16 +58,15 @@ impl Plan {
         let same_holder = holdings.bound.as_ref().is_none_or(|bound| bound.same_holder(&request.owner));
         let usable = same_holder || request.follow != Follow::Never;
         let mut plan = Self { slots: Vec::new(), clear: !usable, outdated: Vec::new(), pools, holdings };
-        let mut claimed = BTreeSet::new();
         for nic in &request.nics {
             let attachment = plan.holdings.attachments.iter().find(|attachment| usable && attachment.nic == nic.nic);
             match attachment.filter(|attachment| !attachment.assignments.is_empty()).cloned() {
                 Some(attachment) if request.follow == Follow::WhilePoolsMatch && !matches_pools(&attachment, nic) => {
                     plan.drop_outdated(&attachment);
-                    plan.open(request, nic, &mut claimed);
+                    plan.open(request, nic);
                 }
                 Some(attachment) => plan.keep(request, nic, &attachment),
-                None => plan.open(request, nic, &mut claimed),
+                None => plan.open(request, nic),
             }
         }
         plan
@@ -105,31 +104,41 @@ impl Plan {
     }
 
     /// A NIC without addresses claims records of this owner that no attachment names, else looks for new ones.
-    fn open(&mut self, request: &AllocationRequest, nic: &NicRequest, claimed: &mut BTreeSet<(PoolName, Addr)>) {
+    fn open(&mut self, request: &AllocationRequest, nic: &NicRequest) {
         for family in [Family::V4, Family::V6] {
             let candidates = nic.pools(family).to_vec();
             let ask = nic.ask(family);
             if candidates.is_empty() && ask.is_none() {
                 continue;
             }
-            let unnamed = self.holdings.records.iter().find(|holding| {
-                let address = holding.record.address;
-                address.family() == family
-                    && holding.record.owner.same_holder(&request.owner)
-                    && candidates.contains(&holding.pool)
-                    && ask.is_none_or(|ask| ask == address)
-                    && !self.is_attached(address)
-                    && !claimed.contains(&(holding.pool.clone(), address))
-            });
-            let place = match unnamed {
-                Some(holding) => {
-                    claimed.insert((holding.pool.clone(), holding.record.address));
-                    Place::Held(holding.clone())
-                }
-                None => Place::Open { next: 0, verdicts: Vec::new() },
-            };
+            let place = self
+                .unclaimed(request, family, &candidates, ask)
+                .map_or(Place::Open { next: 0, verdicts: Vec::new() }, Place::Held);
             self.slots.push(Slot { nic: nic.nic.clone(), family, candidates, ask, place });
         }
+    }
+
+    /// A record of this owner that no attachment names and no slot has claimed.
+    fn unclaimed(
+        &self,
+        request: &AllocationRequest,
+        family: Family,
+        candidates: &[PoolName],
+        ask: Option<Addr>,
+    ) -> Option<Holding> {
+        let claimed = |holding: &Holding| {
+            self.slots.iter().any(|slot| matches!(&slot.place, Place::Held(held) if held.record.address == holding.record.address && held.pool == holding.pool))
+        };
+        let fits = |holding: &&Holding| {
+            let address = holding.record.address;
+            address.family() == family
+                && holding.record.owner.same_holder(&request.owner)
+                && candidates.contains(&holding.pool)
+                && ask.is_none_or(|ask| ask == address)
+                && !self.is_attached(address)
+                && !claimed(holding)
+        };
+        self.holdings.records.iter().find(fits).cloned()
     }
 
     fn is_attached(&self, address: Addr) -> bool {
@@ -159,13 +168,20 @@ impl Plan {
     }
 
     /// Takes note of the store's answer to the last question.
-    pub(super) fn note(&mut self, view: PickView) {
+    pub(super) fn note(&mut self, request: &AllocationRequest, view: PickView) {
         let PickView { version, spec, outcome } = view;
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is_undecided()) else { return };
         if let Some(spec) = &spec {
             self.pools.insert(spec.name().clone(), Arc::clone(spec));
         }
+        let Some(slot) = self.slots.iter().find(|slot| slot.is_undecided()) else { return };
+        let again = matches!(slot.place, Place::Again(_));
+        // What a try whose answer was lost took in place of the old address.
+        let spare = again.then(|| self.unclaimed(request, slot.family, &slot.candidates, slot.ask)).flatten();
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is_undecided()) else { return };
         slot.note(version, spec.as_deref(), outcome.map_err(Why::Obstacle));
+        if let (Place::Open { .. }, Some(spare)) = (&slot.place, spare) {
+            slot.place = Place::Held(spare);
+        }
     }
 
     /// The refusal, if a slot is refused.

@@ -77,7 +77,7 @@ impl Release {
         let cooldown = self.request.cooldown;
         let change = |(pool, ops)| Change::Pool { pool, version: Version::ANY, ops, now, cooldown };
         let mut changes: VecDeque<Change> = pools.into_iter().map(change).collect();
-        let ops = self.attachment_ops(holdings, &doomed);
+        let ops = self.attachment_ops(holdings);
         if !ops.is_empty() {
             let version = holdings.version.clone();
             changes.push_back(Change::Attachments { owner: self.request.owner.clone(), version, ops });
@@ -97,7 +97,7 @@ impl Release {
         }
     }
 
-    fn attachment_ops(&self, holdings: &Holdings, doomed: &[Holding]) -> Vec<AttachmentOp> {
+    fn attachment_ops(&self, holdings: &Holdings) -> Vec<AttachmentOp> {
         // Attachments that another incarnation wrote are its own business.
         if holdings.bound.as_ref().is_some_and(|bound| !bound.same_holder(&self.request.owner)) {
             return Vec::new();
@@ -111,11 +111,16 @@ impl Release {
                 .filter(|attachment| attachment.nic == *nic)
                 .map(|attachment| AttachmentOp::Remove(attachment.nic.clone()))
                 .collect(),
-            ReleaseScope::Address(_) => doomed
-                .iter()
-                .filter(|holding| nic_of(holdings, holding).is_some())
-                .map(|holding| AttachmentOp::Forget(holding.record.address))
-                .collect(),
+            ReleaseScope::Address(address) => {
+                // Also where a try whose answer was lost, or a crash, has left the name behind.
+                let named = holdings.attachments.iter().flat_map(|attachment| &attachment.assignments);
+                let named = named.into_iter().any(|assignment| assignment.address == *address);
+                let others = |holding: &Holding| {
+                    holding.record.address == *address && !holding.record.owner.same_holder(&self.request.owner)
+                };
+                let forget = named && !holdings.records.iter().any(others);
+                forget.then_some(AttachmentOp::Forget(*address)).into_iter().collect()
+            }
         }
     }
 }

@@ -103,11 +103,10 @@ impl Slots {
         }
         let mut upper = Block::of(block.entries.split_off(BLOCK_MAX / 2));
         block.taken -= upper.taken;
-        // The half that gets nothing now may never get anything again: entries often arrive in order.
         if entry.number < upper.first {
             block.insert(entry);
-            upper.entries.shrink_to_fit();
         } else {
+            // The lower half may never get anything again: entries often arrive in order. The upper one fits already.
             block.entries.shrink_to_fit();
             upper.insert(entry);
         }
@@ -124,12 +123,11 @@ impl Slots {
             Some(entry) => block.first = entry.number,
             None => {
                 self.blocks.remove(at);
+                shrink(&mut self.blocks);
                 return;
             }
         }
-        if block.entries.len() < block.entries.capacity() / 4 {
-            block.entries.shrink_to(block.entries.len() * 2);
-        }
+        shrink(&mut block.entries);
         self.merge(at);
         if let Some(before) = at.checked_sub(1) {
             self.merge(before);
@@ -184,6 +182,7 @@ impl Slots {
             block.taken += next.taken;
             block.entries.extend(next.entries);
         }
+        shrink(&mut self.blocks);
     }
 }
 
@@ -204,5 +203,12 @@ impl Block {
         self.entries.first().is_some_and(|entry| entry.number == self.first)
             && self.entries.len() <= BLOCK_MAX
             && self.taken == self.entries.iter().map(Entry::taken).sum::<u64>()
+    }
+}
+
+/// Gives memory back when three quarters are unused, and keeps enough not to do so again soon.
+fn shrink<T>(items: &mut Vec<T>) {
+    if items.len() < items.capacity() / 4 {
+        items.shrink_to(items.len() * 2);
     }
 }

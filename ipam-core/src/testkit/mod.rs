@@ -5,7 +5,10 @@ mod clock;
 pub mod conformance;
 mod fault;
 mod memory;
+mod simulator;
+pub mod strategies;
 
 pub use clock::ManualClock;
 pub use fault::{FaultRates, FaultStore, FaultyError};
 pub use memory::{MemoryError, MemoryStore};
+pub use simulator::{Ended, Event, Simulator, TaskId, Weather};

@@ -19,7 +19,7 @@
 mod attaching;
 mod collecting;
 mod freeing;
-// mod model;
+mod model;
 mod picking;
 mod reading;
 mod requests;
@@ -35,7 +35,7 @@ use crate::rangeset::RangeSet;
 use crate::store::Store;
 use crate::testkit::memory::{MemoryError, MemoryStore};
 
-// pub use self::model::{Action, against_model};
+pub use self::model::{Action, against_model};
 
 use self::trial::{Outcome, Stop, Trial};
 
