@@ -138,7 +138,8 @@ impl CniError {
             details: self.details.as_deref(),
         };
         // A struct of text and numbers always serializes; were it otherwise, the runtime must still get an error.
-        serde_json::to_string(&wire).unwrap_or_else(|_| r#"{"code":999,"msg":"error without text"}"#.to_owned())
+        serde_json::to_string(&wire)
+            .unwrap_or_else(|_| r#"{"code":999,"msg":"error without text"}"#.to_owned())
     }
 }
 

@@ -189,16 +189,18 @@ impl Parameters {
         let invocation = match command {
             Command::Add => Invocation::Add { attachment: source.attachment()?, netns: source.netns()? },
             Command::Check => Invocation::Check { attachment: source.attachment()?, netns: source.netns()? },
-            Command::Del => {
-                Invocation::Del { attachment: source.attachment()?, netns: source.raw(NETNS).map(PathBuf::from) }
-            }
+            Command::Del => Invocation::Del {
+                attachment: source.attachment()?,
+                netns: source.raw(NETNS).map(PathBuf::from),
+            },
             Command::Gc => Invocation::Gc,
             Command::Status => Invocation::Status,
             Command::Version => Invocation::Version,
         };
         let args = source.text(ARGS)?.unwrap_or_default();
-        let netns_override =
-            source.text(NETNS_OVERRIDE)?.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+        let netns_override = source
+            .text(NETNS_OVERRIDE)?
+            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
         Ok(Self { invocation, args, path: source.raw(PATH), netns_override })
     }
 }

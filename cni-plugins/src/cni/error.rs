@@ -184,7 +184,9 @@ impl Error {
             | Self::MissingNetworkName
             | Self::InvalidNetworkName { .. }
             | Self::UnsupportedLogLevel { .. } => ErrorCode::InvalidConfig,
-            Self::IncompatibleVersion { .. } | Self::CommandNotInVersion { .. } => ErrorCode::IncompatibleVersion,
+            Self::IncompatibleVersion { .. } | Self::CommandNotInVersion { .. } => {
+                ErrorCode::IncompatibleVersion
+            }
             Self::ResultWithoutAddress { .. } => ErrorCode::Internal,
         }
     }
@@ -213,10 +215,14 @@ impl Error {
                 first.map(|first| format!("config is {config}, {command} came with {first}"))
             }
             Self::ArgsInvalidPair { .. } => Some(WANT_PAIRS.to_owned()),
-            Self::ArgsUnknown { .. } => Some("CNI_ARGS: add IgnoreUnknown=1 to have them passed over".to_owned()),
+            Self::ArgsUnknown { .. } => {
+                Some("CNI_ARGS: add IgnoreUnknown=1 to have them passed over".to_owned())
+            }
             Self::ArgsInvalidValue { accepted, .. } => Some(format!("CNI_ARGS: want {accepted}")),
             Self::ResultWithoutAddress { version } => Some(format!("a result of {version} holds an address")),
-            Self::UnsupportedLogLevel { .. } => Some("want debug, info, warn, error, fatal or panic".to_owned()),
+            Self::UnsupportedLogLevel { .. } => {
+                Some("want debug, info, warn, error, fatal or panic".to_owned())
+            }
             Self::MissingParameters { .. }
             | Self::StdinTooLong { .. }
             | Self::WrongType { .. }

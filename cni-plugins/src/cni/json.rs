@@ -59,10 +59,10 @@ impl Json {
     /// # Errors
     /// [`Error::WrongType`] for anything else.
     pub fn keys(&self) -> Result<Keys<'_>, Error> {
-        match self {
-            Self::Null => Ok(Keys::none()),
-            _ => Field { value: self, path: String::new() }.keys(),
+        if *self == Self::Null {
+            return Ok(Keys::none());
         }
+        Field { value: self, path: String::new() }.keys()
     }
 }
 

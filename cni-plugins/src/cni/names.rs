@@ -17,7 +17,9 @@ fn check_id(text: &str) -> Result<(), Malformed> {
     let mut bytes = text.bytes();
     match bytes.next() {
         None => return refuse("it is empty"),
-        Some(first) if !first.is_ascii_alphanumeric() => return refuse("it does not begin with a letter or digit"),
+        Some(first) if !first.is_ascii_alphanumeric() => {
+            return refuse("it does not begin with a letter or digit");
+        }
         Some(_) => {}
     }
     if bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::PanicHookInfo;
 
 use super::code::{CniError, ErrorCode};
@@ -15,13 +15,18 @@ use super::version::CniVersion;
 pub(super) fn install() {
     std::panic::set_hook(Box::new(|info| {
         let error = describe(info);
-        let _ = writeln!(io::stderr(), "{error}");
-        // By a descriptor of its own: the panic may have struck while standard output was locked.
-        if let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned() {
-            let _ = writeln!(File::from(stdout), "{}", error.to_json(CniVersion::NEWEST));
-        }
+        write(io::stderr().as_fd(), &error.to_string());
+        write(io::stdout().as_fd(), &error.to_json(CniVersion::NEWEST));
         exit();
     }));
+}
+
+/// By a descriptor of its own: the panic may have struck while the stream was locked, by this thread or another.
+fn write(stream: BorrowedFd<'_>, text: &str) {
+    if let Ok(stream) = stream.try_clone_to_owned() {
+        // One call, so that nothing comes between; there is nobody to tell if it fails.
+        let _ = File::from(stream).write_all(format!("{text}\n").as_bytes());
+    }
 }
 
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "returning from the hook aborts with code 134")]
@@ -31,8 +36,9 @@ fn exit() -> ! {
 
 fn describe(info: &PanicHookInfo<'_>) -> CniError {
     let place = info.location().map(|place| format!("at {place}: ")).unwrap_or_default();
-    CniError::new(ErrorCode::Internal, format!("plugin panicked: {}", text(info.payload())))
-        .with_details(format!("{place}this is a bug in the plugin; what it had begun is undone or found by the next call"))
+    CniError::new(ErrorCode::Internal, format!("plugin panicked: {}", text(info.payload()))).with_details(
+        format!("{place}this is a bug in the plugin; what it had begun is undone or found by the next call"),
+    )
 }
 
 fn text(payload: &dyn Any) -> &str {

@@ -132,8 +132,10 @@ pub fn main(plugin: &dyn Plugin) -> ExitCode {
     panics::install();
     let stdin = io::stdin();
     // A person at a terminal would wait for a prompt that never comes.
-    let mut stdin: Box<dyn Read> = if stdin.is_terminal() { Box::new(io::empty()) } else { Box::new(stdin.lock()) };
-    run(plugin, &ProcessEnvironment, &mut stdin, &mut io::stdout().lock(), &mut io::stderr().lock()).into()
+    let mut stdin: Box<dyn Read> =
+        if stdin.is_terminal() { Box::new(io::empty()) } else { Box::new(stdin.lock()) };
+    // Not locked for the whole run: a thread of the plugin's may have something to say on standard error.
+    run(plugin, &ProcessEnvironment, &mut stdin, &mut io::stdout(), &mut io::stderr()).into()
 }
 
 /// Runs `plugin` with an environment and streams of the caller's.

@@ -28,15 +28,8 @@ pub enum CniVersion {
 
 impl CniVersion {
     /// Every version, oldest first.
-    pub const ALL: &'static [Self] = &[
-        Self::V0_1_0,
-        Self::V0_2_0,
-        Self::V0_3_0,
-        Self::V0_3_1,
-        Self::V0_4_0,
-        Self::V1_0_0,
-        Self::V1_1_0,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::V0_1_0, Self::V0_2_0, Self::V0_3_0, Self::V0_3_1, Self::V0_4_0, Self::V1_0_0, Self::V1_1_0];
 
     /// The versions whose result is a list of addresses: what a plugin of today speaks.
     pub const SINCE_0_3_0: &'static [Self] =

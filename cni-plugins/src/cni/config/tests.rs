@@ -40,16 +40,15 @@ fn a_version_that_is_not_supported() {
         assert_eq!(error.to_string(), "incompatible CNI versions");
         assert_eq!(
             error.details().unwrap(),
-            format!(
-                r#"config is "{version}", plugin supports ["0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]"#
-            )
+            format!(r#"config is "{version}", plugin supports ["0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]"#)
         );
     }
 }
 
 #[test]
 fn requested_addresses() {
-    let conf = with(r#""args":{"cni":{"ips":["10.0.0.2/24"]}},"runtimeConfig":{"ips":["10.0.0.3","fd00::1"]}"#);
+    let conf =
+        with(r#""args":{"cni":{"ips":["10.0.0.2/24"]}},"runtimeConfig":{"ips":["10.0.0.3","fd00::1"]}"#);
     let ips: Vec<String> = conf.requested_ips().unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(ips, ["10.0.0.2/24", "10.0.0.3", "fd00::1"]);
     assert!(with(r#""args":{}"#).requested_ips().unwrap().is_empty());
@@ -58,10 +57,7 @@ fn requested_addresses() {
         (r#""args":1"#, "args is a number; want an object"),
         (r#""args":{"cni":[]}"#, "args.cni is a list; want an object"),
         (r#""args":{"cni":{"ips":"10.0.0.2"}}"#, "args.cni.ips is text; want a list"),
-        (
-            r#""runtimeConfig":{"ips":["10.0.0.2","x"]}"#,
-            r#"runtimeConfig.ips[1] is "x": it is no address"#,
-        ),
+        (r#""runtimeConfig":{"ips":["10.0.0.2","x"]}"#, r#"runtimeConfig.ips[1] is "x": it is no address"#),
     ] {
         assert_eq!(with(rest).requested_ips().unwrap_err().to_string(), want);
     }
@@ -90,10 +86,7 @@ fn attachments() {
             r#"[{"ifname":"eth0"}]"#,
             "cni.dev/valid-attachments[0].containerID is missing; want the CNI_CONTAINERID of an ADD",
         ),
-        (
-            r#"[{"containerID":"c","ifname":7}]"#,
-            "cni.dev/valid-attachments[0].ifname is a number; want text",
-        ),
+        (r#"[{"containerID":"c","ifname":7}]"#, "cni.dev/valid-attachments[0].ifname is a number; want text"),
         (
             r#"[{"containerID":"a/b","ifname":"eth0"}]"#,
             r#"cni.dev/valid-attachments[0].containerID is "a/b": it holds a character that is not allowed"#,
@@ -110,5 +103,8 @@ fn an_unused_key_cannot_fail() {
     assert_eq!(conf.dns().unwrap_err().to_string(), "dns is a number; want an object");
     assert_eq!(conf.prev_result().unwrap_err().to_string(), "prevResult is a number; want an object");
     assert_eq!(conf.ipam().unwrap_err().to_string(), "ipam is a number; want an object");
-    assert_eq!(with(r#""x":1"#).ipam().unwrap_err().to_string(), "ipam is missing; want an object with a type");
+    assert_eq!(
+        with(r#""x":1"#).ipam().unwrap_err().to_string(),
+        "ipam is missing; want an object with a type"
+    );
 }

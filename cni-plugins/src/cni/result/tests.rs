@@ -32,7 +32,8 @@ fn sample() -> CniResult {
 fn forms() {
     let interface = r#""name":"eth0","mac":"02:00:00:00:00:01""#;
     let dns = r#""dns":{"nameservers":["10.6.0.2"]}"#;
-    let routes = r#""routes":[{"dst":"0.0.0.0/0","mtu":1400,"table":100},{"dst":"fd01::/16","gw":"fd00:6::1"}]"#;
+    let routes =
+        r#""routes":[{"dst":"0.0.0.0/0","mtu":1400,"table":100},{"dst":"fd01::/16","gw":"fd00:6::1"}]"#;
     for (version, want) in [
         (
             CniVersion::V0_2_0,
@@ -76,16 +77,31 @@ fn what_is_read() {
     assert_eq!(old.ips.len(), 1);
     assert_eq!(old.routes.len(), 1);
     // Without one, the caller's.
-    assert_eq!(read(r#"{"ips":[{"version":"4","address":"10.0.0.2/24","gateway":""}]}"#).unwrap().ips.len(), 1);
+    assert_eq!(
+        read(r#"{"ips":[{"version":"4","address":"10.0.0.2/24","gateway":""}]}"#).unwrap().ips.len(),
+        1
+    );
     // A null among the routes is passed over.
     assert_eq!(read(r#"{"routes":[null,{"dst":"10.0.0.0/8"}],"ips":null}"#).unwrap().routes.len(), 1);
     // Host bits stay.
-    assert_eq!(read(r#"{"ips":[{"address":"10.0.0.2/24"}]}"#).unwrap().ips[0].address.to_string(), "10.0.0.2/24");
+    assert_eq!(
+        read(r#"{"ips":[{"address":"10.0.0.2/24"}]}"#).unwrap().ips[0].address.to_string(),
+        "10.0.0.2/24"
+    );
     for (text, want) in [
-        (r#"{"cniVersion":"9.0.0"}"#, r#"cniVersion is "9.0.0": it is no released version of the CNI specification"#),
+        (
+            r#"{"cniVersion":"9.0.0"}"#,
+            r#"cniVersion is "9.0.0": it is no released version of the CNI specification"#,
+        ),
         (r#"{"ips":[{}]}"#, "ips[0].address is missing; want an address/prefix length"),
-        (r#"{"ips":[{"address":"10.0.0.2"}]}"#, r#"ips[0].address is "10.0.0.2": it is no address with a prefix length"#),
-        (r#"{"ips":[{"address":"10.0.0.2/8","interface":-1}]}"#, r#"ips[0].interface is "-1": it is out of range"#),
+        (
+            r#"{"ips":[{"address":"10.0.0.2"}]}"#,
+            r#"ips[0].address is "10.0.0.2": it is no address with a prefix length"#,
+        ),
+        (
+            r#"{"ips":[{"address":"10.0.0.2/8","interface":-1}]}"#,
+            r#"ips[0].interface is "-1": it is out of range"#,
+        ),
         (r#"{"routes":[{"dst":1}]}"#, "routes[0].dst is a number; want text"),
         (r#"{"interfaces":[{"name":"a","mtu":"x"}]}"#, "interfaces[0].mtu is text; want a whole number"),
         (r#"{"dns":{"search":"x"}}"#, "dns.search is text; want a list"),

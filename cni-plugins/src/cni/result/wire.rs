@@ -107,12 +107,8 @@ fn pair(result: &CniResult, version: CniVersion) -> Result<Pair<'_>, Error> {
             routes: routes.map(|route| PairRoute { dst: &route.dst, gw: route.gw.as_ref() }).collect(),
         })
     };
-    let pair = Pair {
-        cni_version: version.as_str(),
-        ip4: of_family("4"),
-        ip6: of_family("6"),
-        dns: &result.dns,
-    };
+    let pair =
+        Pair { cni_version: version.as_str(), ip4: of_family("4"), ip6: of_family("6"), dns: &result.dns };
     if pair.ip4.is_none() && pair.ip6.is_none() {
         return Err(Error::ResultWithoutAddress { version });
     }
