@@ -78,7 +78,9 @@ pub fn run<M: Machine, S: Store>(
     loop {
         input = match machine.step(clock.now(), input) {
             Step::Read(query) => Input::Read(store.read(&query).map_err(|error| note(&mut last, error))),
-            Step::Commit(changes) => Input::Committed(store.commit(&changes).map_err(|error| note(&mut last, error))),
+            Step::Commit(changes) => {
+                Input::Committed(store.commit(&changes).map_err(|error| note(&mut last, error)))
+            }
             Step::WaitUntil(time) => {
                 clock.wait_until(time);
                 Input::Go
@@ -104,7 +106,9 @@ pub async fn run_async<M: Machine, S: AsyncStore>(
     let mut input = Input::Go;
     loop {
         input = match machine.step(clock.now(), input) {
-            Step::Read(query) => Input::Read(store.read(&query).await.map_err(|error| note(&mut last, error))),
+            Step::Read(query) => {
+                Input::Read(store.read(&query).await.map_err(|error| note(&mut last, error)))
+            }
             Step::Commit(changes) => {
                 Input::Committed(store.commit(&changes).await.map_err(|error| note(&mut last, error)))
             }

@@ -1,4 +1,4 @@
-//! ipam-core
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod addr;
@@ -35,8 +35,8 @@ pub use error::Error;
 pub use fault::{Fault, FaultKind, Faults};
 pub use ledger::{Demand, Policy, PoolState, Served, owner_hash};
 pub use machine::{
-    Allocate, Allocation, Collect, Collected, Confirm, Confirmed, GiveUp, Input, Machine, Refusal, Release, Released,
-    SlotRefusal, Step, Unconfirmed, Verdict, Why,
+    Allocate, Allocation, Collect, Collected, Confirm, Confirmed, GiveUp, Input, Machine, Refusal, Release,
+    Released, SlotRefusal, Step, Unconfirmed, Verdict, Why,
 };
 pub use occupancy::{Occupancy, Taken};
 pub use owner::{NIC_BYTES_MAX, Nic, OWNER_PART_BYTES_MAX, Owner, OwnerKind};
@@ -50,6 +50,6 @@ pub use route::Route;
 pub use selector::{LabelRequirement, LabelSelector, Selector};
 pub use spelling::nearest;
 pub use store::{
-    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery, PickView,
-    PoolOp, Query, Start, Store, StoreError, Version, View, Want,
+    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery,
+    PickView, PoolOp, Query, Start, Store, StoreError, Version, View, Want,
 };

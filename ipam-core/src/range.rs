@@ -52,6 +52,11 @@ impl IpRange {
         Self { first: addr, last: addr }
     }
 
+    /// The block of IPv4-mapped IPv6 addresses, `::ffff:0:0/96` (RFC 4291, 2.5.5.2).
+    pub(crate) const fn ipv4_mapped() -> Self {
+        Self::of_bits(Family::V6, 0xffff_0000_0000, 0xffff_ffff_ffff)
+    }
+
     /// All addresses of a family.
     #[must_use]
     pub const fn whole(family: Family) -> Self {

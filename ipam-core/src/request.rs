@@ -103,7 +103,8 @@ impl AllocationRequest {
 
     /// All candidates of all NICs.
     pub(crate) fn all_pools(&self) -> Vec<PoolName> {
-        let mut pools: Vec<PoolName> = self.nics.iter().flat_map(|nic| nic.v4.iter().chain(&nic.v6)).cloned().collect();
+        let mut pools: Vec<PoolName> =
+            self.nics.iter().flat_map(|nic| nic.v4.iter().chain(&nic.v6)).cloned().collect();
         pools.sort();
         pools.dedup();
         pools

@@ -23,7 +23,8 @@ fn requests_hold_behind_faults() {
             let fresh = |setup: &conformance::Setup| {
                 FaultStore::new(setup.memory(store()).unwrap(), FaultRates::rough(), seed)
             };
-            let report = Suite::requests().run(fresh).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+            let report =
+                Suite::requests().run(fresh).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
             assert!(report.skipped.is_empty(), "{report}");
         }
     }

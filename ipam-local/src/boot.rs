@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
-use ipam_core::{Stamp, Time};
+use ipam_core::{Clock, Stamp, Time};
 
 use crate::error::Error;
 
@@ -15,24 +16,43 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Where the store has its boot id and time from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Clock {
+pub enum TimeSource {
     /// The kernel.
     System,
     /// The caller: for tests, and for programs that simulate hosts.
     Fixed(Stamp),
 }
 
-impl Clock {
+impl TimeSource {
     /// Boot and time of now.
     pub(crate) fn now(&self) -> Result<Stamp, Error> {
         match self {
             Self::Fixed(stamp) => Ok(stamp.clone()),
             Self::System => {
                 let path = Path::new(BOOT_ID);
-                let text = fs::read_to_string(path).map_err(|source| Error::io("read the boot id", path, source))?;
+                let text =
+                    fs::read_to_string(path).map_err(|source| Error::io("read the boot id", path, source))?;
                 Ok(Stamp { boot: text.trim().to_owned(), at: boottime() })
             }
         }
+    }
+}
+
+/// The kernel's clock for [`ipam_core::run`]: milliseconds since the machine started, as the records have them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BootClock;
+
+impl Clock for BootClock {
+    fn now(&self) -> Time {
+        boottime()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the pause between two tries is the rule itself; its length is the machine's"
+    )]
+    fn wait_until(&mut self, time: Time) {
+        thread::sleep(time.since(boottime()));
     }
 }
 

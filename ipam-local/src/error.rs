@@ -210,7 +210,9 @@ pub enum Error {
         name: String,
     },
     /// A pool was to be deleted whose addresses are in use.
-    #[error("IPPool {pool} has {used} addresses in use, {example} first of all; release them, or force the deletion, which drops their records")]
+    #[error(
+        "IPPool {pool} has {used} addresses in use, {example} first of all; release them, or force the deletion, which drops their records"
+    )]
     InUse {
         /// The pool.
         pool: PoolName,
@@ -285,7 +287,9 @@ impl StoreError for Error {
     fn class(&self) -> Class {
         match self {
             Self::Condition(_) | Self::AttachmentsMoved { .. } => Class::Conflict,
-            Self::Busy { .. } | Self::Io { .. } | Self::Sqlite { .. } | Self::UnknownOutcome { .. } => Class::Unavailable,
+            Self::Busy { .. } | Self::Io { .. } | Self::Sqlite { .. } | Self::UnknownOutcome { .. } => {
+                Class::Unavailable
+            }
             Self::NotFound { .. }
             | Self::Deleted { .. }
             | Self::Replaced { .. }
@@ -311,11 +315,27 @@ impl StoreError for Error {
 impl Error {
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "of the system's many answers two are told apart")]
         match source.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path, source: None },
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly { path, source: None }
+            }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path, source: None },
             _ => Self::Io { doing, path, source },
         }
+    }
+
+    /// Whether the file or what it lies on failed, rather than a request.
+    pub(crate) const fn is_of_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite { .. }
+                | Self::UnknownOutcome { .. }
+                | Self::Full { .. }
+                | Self::Damaged { .. }
+                | Self::ReadOnly { .. }
+                | Self::Replaced { .. }
+        )
     }
 
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
@@ -384,29 +404,46 @@ fn of_sqlite(path: &Path, error: rusqlite::Error, committing: bool) -> Error {
     let path = path.to_owned();
     let Some(code) = error.sqlite_error_code() else {
         // A column of another type than the schema says, or a number out of its range.
-        return Error::Damaged { path, detail: "a value has the wrong type".to_owned(), source: Some(SqliteError(error)) };
+        return Error::Damaged {
+            path,
+            detail: "a value has the wrong type".to_owned(),
+            source: Some(SqliteError(error)),
+        };
     };
-    let moved = error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED);
+    let moved = error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED);
     let source = SqliteError(error);
     if moved {
         return Error::Replaced { path };
     }
-    #[expect(clippy::wildcard_enum_match_arm, reason = "SQLite has many codes; what is not named is an outcome to be read again")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "SQLite has many codes; what is not named is an outcome to be read again"
+    )]
     match code {
-        Code::DatabaseCorrupt => {
-            Error::Damaged { path, detail: "pages contradict each other or are missing".to_owned(), source: Some(source) }
-        }
-        Code::NotADatabase => {
-            Error::Damaged { path, detail: "it has not the header of a SQLite file".to_owned(), source: Some(source) }
-        }
-        Code::ConstraintViolation => {
-            Error::Damaged { path, detail: "its tables contradict each other".to_owned(), source: Some(source) }
-        }
+        Code::DatabaseCorrupt => Error::Damaged {
+            path,
+            detail: "pages contradict each other or are missing".to_owned(),
+            source: Some(source),
+        },
+        Code::NotADatabase => Error::Damaged {
+            path,
+            detail: "it has not the header of a SQLite file".to_owned(),
+            source: Some(source),
+        },
+        Code::ConstraintViolation => Error::Damaged {
+            path,
+            detail: "its tables contradict each other".to_owned(),
+            source: Some(source),
+        },
         Code::DiskFull => Error::Full { path, source: Some(source) },
         Code::ReadOnly | Code::PermissionDenied => Error::ReadOnly { path, source: Some(source) },
-        Code::DatabaseBusy | Code::DatabaseLocked => {
-            Error::Busy { path, waited: Duration::ZERO, what: "the data base itself (a SQLite shell, perhaps)" }
-        }
+        Code::DatabaseBusy | Code::DatabaseLocked => Error::Busy {
+            path,
+            waited: Duration::ZERO,
+            what: "the data base itself (a SQLite shell, perhaps)",
+        },
         _ if committing => Error::UnknownOutcome { path, source },
         _ => Error::Sqlite { path, source },
     }

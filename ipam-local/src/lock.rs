@@ -21,7 +21,8 @@ use crate::error::Error;
 use crate::place::Place;
 
 /// Written into the lock file once there is a store beside it.
-const MADE: &[u8] = b"lock of the spiderpool store of the same name; this line says that the store has been made\n";
+const MADE: &[u8] =
+    b"lock of the spiderpool store of the same name; this line says that the store has been made\n";
 
 /// A lock file that was deleted between opening and locking is opened anew, at most so often: each round means that somebody
 /// deleted it again within microseconds.
@@ -37,12 +38,17 @@ pub(crate) struct Lock(File);
 impl Lock {
     /// Takes the lock, waiting until the deadline. A thread whose wait is cut short stays in `waiter` for the next call, so that
     /// there is never more than one a store.
-    pub(crate) fn take(place: &Place, waiter: &mut Option<Waiter>, deadline: Duration) -> Result<Self, Error> {
+    pub(crate) fn take(
+        place: &Place,
+        waiter: &mut Option<Waiter>,
+        deadline: Duration,
+    ) -> Result<Self, Error> {
         let started = Instant::now();
         let busy = |what| Error::Busy { path: place.path.clone(), waited: started.elapsed(), what };
         for _ in 0..REOPEN_ROUNDS_MAX {
             let left = deadline.saturating_sub(started.elapsed());
-            let acquired = acquire(&place.lock, waiter, left).map_err(|source| Error::io("lock", &place.lock, source))?;
+            let acquired = acquire(&place.lock, waiter, left)
+                .map_err(|source| Error::io("lock", &place.lock, source))?;
             let Some(file) = acquired else { return Err(busy("its lock file")) };
             if is_at(&file, &place.lock) {
                 return Ok(Self(file));
@@ -64,7 +70,8 @@ impl Lock {
     }
 }
 
-fn acquire(path: &Path, waiter: &mut Option<Waiter>, left: Duration) -> io::Result<Option<File>> {
+/// Takes an exclusive `flock` on a file, making it if need be. `None` after the deadline.
+pub(crate) fn acquire(path: &Path, waiter: &mut Option<Waiter>, left: Duration) -> io::Result<Option<File>> {
     let waiting = match waiter.take().filter(Waiter::resume) {
         Some(waiting) => waiting,
         None => {
@@ -117,21 +124,23 @@ impl Waiter {
     fn start(file: File) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::new(State::Wanted), answered: Condvar::new() });
         let theirs = Arc::clone(&shared);
-        thread::Builder::new().name("ipam-local lock".to_owned()).stack_size(WAITER_STACK_BYTES).spawn(move || {
-            let result = loop {
-                match file.lock() {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => break result,
-                }
-            };
-            let mut state = theirs.state();
-            // Where nobody waits any more the file is dropped, which unlocks it.
-            *state = match *state {
-                State::Wanted => State::Answered(result.map(|()| file)),
-                State::Abandoned | State::Answered(_) | State::Over => State::Over,
-            };
-            theirs.answered.notify_all();
-        })?;
+        thread::Builder::new().name("ipam-local lock".to_owned()).stack_size(WAITER_STACK_BYTES).spawn(
+            move || {
+                let result = loop {
+                    match file.lock() {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        result => break result,
+                    }
+                };
+                let mut state = theirs.state();
+                // Where nobody waits any more the file is dropped, which unlocks it.
+                *state = match *state {
+                    State::Wanted => State::Answered(result.map(|()| file)),
+                    State::Abandoned | State::Answered(_) | State::Over => State::Over,
+                };
+                theirs.answered.notify_all();
+            },
+        )?;
         Ok(Self(shared))
     }
 

@@ -40,9 +40,46 @@ const FUSE: u64 = 0x6573_5546;
 
 /// FUSE file systems that reach over a network, by what follows `fuse.` in their type.
 const FUSE_NETWORK_KINDS: &[&str] = &[
-    "ceph", "ceph-fuse", "cifs", "curlftpfs", "davfs", "gcsfuse", "glusterfs", "goofys", "hdfs", "jfs", "juicefs", "lizardfs", "mfs",
-    "mfsmount", "nfs", "rclone", "s3fs", "seaweedfs", "smbnetfs", "sshfs", "saunafs", "mount-s3", "blobfuse", "blobfuse2",
+    "ceph",
+    "ceph-fuse",
+    "cifs",
+    "curlftpfs",
+    "davfs",
+    "gcsfuse",
+    "glusterfs",
+    "goofys",
+    "hdfs",
+    "jfs",
+    "juicefs",
+    "lizardfs",
+    "mfs",
+    "mfsmount",
+    "nfs",
+    "rclone",
+    "s3fs",
+    "seaweedfs",
+    "smbnetfs",
+    "sshfs",
+    "saunafs",
+    "mount-s3",
+    "blobfuse",
+    "blobfuse2",
 ];
+
+/// What lies at a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Identity {
+    /// Whether it is the same file, though it may have grown.
+    pub(crate) const fn is(self, other: Self) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+}
 
 /// A path that may hold a store.
 #[derive(Clone, Debug)]
@@ -76,7 +113,10 @@ impl Place {
     /// The real path of a file that is still to be made.
     fn resolve_new(path: &Path) -> Result<PathBuf, Error> {
         let Some(name) = path.file_name() else {
-            return Err(Error::UnusablePath { path: path.to_owned(), problem: "it ends in no file name; want /directory/file" });
+            return Err(Error::UnusablePath {
+                path: path.to_owned(),
+                problem: "it ends in no file name; want /directory/file",
+            });
         };
         // A link that points nowhere is left alone: who made it knows what should be there.
         if path.is_symlink() {
@@ -85,7 +125,8 @@ impl Place {
                 problem: "it is a symbolic link to nothing; want a file, or a link to one",
             });
         }
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         match fs::canonicalize(directory) {
             Ok(directory) => Ok(directory.join(name)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -97,7 +138,8 @@ impl Place {
 
     fn network_kind(&self) -> Result<Option<String>, Error> {
         let directory = &self.directory;
-        let found = rustix::fs::statfs(directory).map_err(|errno| Error::io("examine", directory, errno.into()))?;
+        let found =
+            rustix::fs::statfs(directory).map_err(|errno| Error::io("examine", directory, errno.into()))?;
         // The kernel's numbers have 32 bits; the field is wider, and signed on some machines.
         #[expect(clippy::cast_sign_loss, clippy::as_conversions, reason = "the number is a pattern of bits")]
         let number = (found.f_type as u64) & 0xffff_ffff;
@@ -111,12 +153,17 @@ impl Place {
         Ok(fuse_network_kind(&mounts, &device))
     }
 
-    /// Device and inode of what lies at the path now, without opening it: closing any handle of the file would drop
+    /// What lies at the path now, without opening it: closing any handle of the file would drop
     /// SQLite's locks in this process.
-    pub(crate) fn identity(&self) -> Result<Option<(u64, u64)>, Error> {
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
         match fs::metadata(&self.file) {
-            Ok(found) if found.is_file() => Ok(Some((found.dev(), found.ino()))),
-            Ok(_) => Err(Error::UnusablePath { path: self.path.clone(), problem: "it is not a regular file; want a file" }),
+            Ok(found) if found.is_file() => {
+                Ok(Some(Identity { device: found.dev(), inode: found.ino(), bytes: found.len() }))
+            }
+            Ok(_) => Err(Error::UnusablePath {
+                path: self.path.clone(),
+                problem: "it is not a regular file; want a file",
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::io("examine", &self.path, source)),
         }
@@ -172,13 +219,9 @@ mod tests {
 42 27 0:52 / /mnt/merged rw - fuse.mergerfs a:b rw
 43 27 0:53 / /mnt/share rw - virtiofs share rw
 ";
-        for (device, want) in [
-            ("0:50", Some("fuse.sshfs")),
-            ("0:51", None),
-            ("0:52", None),
-            ("0:53", None),
-            ("0:99", None),
-        ] {
+        for (device, want) in
+            [("0:50", Some("fuse.sshfs")), ("0:51", None), ("0:52", None), ("0:53", None), ("0:99", None)]
+        {
             assert_eq!(fuse_network_kind(mounts, device).as_deref(), want, "{device}");
         }
     }

@@ -82,6 +82,12 @@ pub fn bed(test: &str, tools: &[&str], body: impl FnOnce(&Bed) -> Result<()>) ->
     outcome.and_then(|()| close(dir))
 }
 
+/// Whether this process is the inner one, that runs a test's body.
+#[must_use]
+pub fn is_inside() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Lists a test as skipped: the line reaches the log even where the test harness captures output.
 ///
 /// # Errors
@@ -102,14 +108,28 @@ fn outside(test: &str, dir: &Path, prepared: &[(&'static str, OsString)]) -> Res
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(VARIABLE, dir)
         .envs(prepared.iter().map(|(name, value)| (name, value))))?;
-    show(&outcome.stdout);
+    let printed = without_harness(test, &outcome.stdout);
     if !outcome.status.success() {
-        bail!("{test} failed in its namespaces ({}):\n{}{}", outcome.status, outcome.stdout, outcome.stderr);
+        bail!("{test} failed in its namespaces ({}):\n{printed}{}", outcome.status, outcome.stderr);
     }
     if !dir.join(PASSED).exists() {
-        bail!("{test}: its body did not run: is this the test's whole name?\n{}", outcome.stdout);
+        bail!("{test}: its body did not run: is this the test's whole name?\n{printed}");
     }
+    show(&printed);
     Ok(())
+}
+
+/// What the inner process printed, without the lines of its own test harness: whoever counts results would count them twice.
+fn without_harness(test: &str, printed: &str) -> String {
+    let begin = format!("test {test} ... ");
+    let lines = printed.lines().map(|line| line.strip_prefix(&begin).unwrap_or(line));
+    let noise = |line: &&str| {
+        line.is_empty()
+            || ["ok", "FAILED", "failures:", "running 1 test", "running 0 tests"].contains(line)
+            || line.starts_with("test result: ")
+            || line.trim() == test
+    };
+    lines.filter(|line| !noise(line)).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn inside(dir: OsString, body: impl FnOnce(&Bed) -> Result<()>) -> Result<()> {

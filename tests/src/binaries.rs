@@ -21,6 +21,9 @@ const MAIN_DIR: &str = "CNI_MAIN_PLUGIN_DIR";
 /// Main plugins of the distribution, up to CNI 1.0.0.
 pub const DISTRIBUTION_PLUGINS: &str = "/usr/lib/cni";
 
+/// The runtime's side of GC: `libcni-gc` of this package.
+const LIBCNI_GC: &str = "LIBCNI_GC";
+
 const CNITOOL_MODULE: &str = "github.com/containernetworking/cni/cnitool@v1.3.0";
 const BRIDGE_MODULE: &str = "github.com/containernetworking/plugins/plugins/main/bridge@v1.9.0";
 
@@ -56,6 +59,26 @@ pub fn main_plugin_dir() -> Result<PathBuf> {
     named(MAIN_DIR).map_or_else(|| install(BRIDGE_MODULE).map(|binary| parent(&binary).to_owned()), Ok)
 }
 
+/// libcni's GC with a list of valid attachments, a program of this package.
+///
+/// # Errors
+/// It is neither named by the environment nor can be built.
+pub fn libcni_gc() -> Result<PathBuf> {
+    if let Some(binary) = named(LIBCNI_GC) {
+        return Ok(binary);
+    }
+    let binary = cache()?.join("libcni-gc").join("libcni-gc");
+    run(Command::new("go")
+        .args(["build", "-trimpath", "-o"])
+        .arg(&binary)
+        .arg(".")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("libcni-gc"))
+        .env("CGO_ENABLED", "0"))?
+    .success()
+    .context("build libcni-gc")?;
+    Ok(binary)
+}
+
 /// Whether a foreign program is there, or can be installed.
 pub(crate) fn exists(tool: &str) -> bool {
     let in_path = |name: &str| {
@@ -63,7 +86,10 @@ pub(crate) fn exists(tool: &str) -> bool {
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))
     };
     match tool {
-        "cnitool" => (named(CNITOOL).is_some() && named(MAIN_DIR).is_some()) || in_path("go"),
+        "cnitool" => {
+            in_path("go")
+                || [CNITOOL, MAIN_DIR, LIBCNI_GC].into_iter().all(|variable| named(variable).is_some())
+        }
         "bridge" | "macvlan" => Path::new(DISTRIBUTION_PLUGINS).join(tool).is_file(),
         other => in_path(other),
     }
@@ -75,6 +101,7 @@ pub(crate) fn environment(tools: &[&str]) -> Result<Vec<(&'static str, OsString)
     if tools.contains(&"cnitool") {
         variables.push((CNITOOL, cnitool()?.into()));
         variables.push((MAIN_DIR, main_plugin_dir()?.into()));
+        variables.push((LIBCNI_GC, libcni_gc()?.into()));
     }
     Ok(variables)
 }

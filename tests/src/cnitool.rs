@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::bed::Bed;
 use crate::binaries;
 use crate::command::{Outcome, run};
+use crate::plugin::Attachment;
 
 /// What a machine needs for [`CniTool`], as names for [`crate::bed::bed`].
 pub const TOOLS: [&str; 1] = ["cnitool"];
@@ -65,5 +66,16 @@ impl CniTool {
             .env("NETCONFPATH", &self.conflists)
             .env("CNI_PATH", &self.path)
             .envs(environment.iter().copied()))
+    }
+
+    /// GC of a network as a runtime runs it, with the attachments that are still valid.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn collect(&self, network: &str, valid: &[Attachment]) -> Result<Outcome> {
+        run(Command::new(binaries::libcni_gc()?)
+            .arg(self.conflists.join(format!("{network}.conflist")))
+            .args(valid.iter().map(|attachment| format!("{}/{}", attachment.container, attachment.interface)))
+            .env("CNI_PATH", &self.path))
     }
 }

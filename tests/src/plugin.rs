@@ -143,7 +143,8 @@ impl Plugin {
             .env("CNI_COMMAND", command)
             .env("CNI_CONTAINERID", &attachment.container)
             .env("CNI_IFNAME", &attachment.interface)
-            .env("CNI_NETNS", "/proc/self/ns/net")
+            // An IPAM plugin does not enter the namespace; the plugin's own would be refused.
+            .env("CNI_NETNS", "/run/netns/of-a-test")
             .env("CNI_PATH", self.binary.parent().unwrap_or(&self.binary))
             .env("CNI_ARGS", args);
         process

@@ -40,8 +40,17 @@ struct Round {
     /// Addresses that are held for certain: added when an ADD is acknowledged, removed before a DEL is started.
     certain: BTreeMap<IpAddr, Attachment>,
     kills: u32,
+    /// Kills before anything was acknowledged: those that can hit the creation of the store.
+    early_kills: u32,
     calls: u32,
     acknowledged: u32,
+}
+
+impl Round {
+    fn count_kill(&mut self) {
+        self.kills += 1;
+        self.early_kills += u32::from(self.acknowledged == 0);
+    }
 }
 
 #[test]
@@ -49,18 +58,23 @@ fn nothing_acknowledged_is_lost_by_two_thousand_kills() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut seed = Seed::from_environment()?;
     let usual = usual_span(&dir.path().join("calibration"))?;
-    let (mut kills, mut calls, mut acknowledged) = (0, 0, 0);
+    let mut total = Round::default();
     for number in 0..ROUNDS {
         let round_dir = dir.path().join(number.to_string());
         let round = round(&round_dir, usual, &mut seed).with_context(|| format!("round {number}"))?;
-        kills += round.kills;
-        calls += round.calls;
-        acknowledged += round.acknowledged;
+        total.kills += round.kills;
+        total.early_kills += round.early_kills;
+        total.calls += round.calls;
+        total.acknowledged += round.acknowledged;
         std::fs::remove_dir_all(&round_dir)?;
     }
-    println!("{kills} of {calls} processes were killed, {acknowledged} calls were acknowledged");
+    let Round { kills, early_kills, calls, acknowledged, .. } = total;
+    println!(
+        "{kills} of {calls} processes were killed, {early_kills} before there was a store for certain; {acknowledged} calls were acknowledged"
+    );
     ensure!(kills >= ROUNDS * KILLS_A_ROUND, "only {kills} kills");
     // Kills that all come too early, or all too late, would prove nothing.
+    ensure!(early_kills >= ROUNDS, "only {early_kills} kills could hit the creation of a store");
     ensure!(acknowledged >= kills / 10, "only {acknowledged} calls were acknowledged beside {kills} kills");
     Ok(())
 }
@@ -142,14 +156,15 @@ fn disturb(
     let mut known: BTreeMap<Attachment, Known> =
         owners.iter().map(|owner| (owner.clone(), Known::Free)).collect();
     loop {
-        {
+        let is_early = {
             let mut round = round.lock().map_err(|_| anyhow!("another thread panicked"))?;
             if round.kills >= KILLS_A_ROUND {
                 return Ok(known);
             }
             round.calls += 1;
             ensure!(round.calls < CALLS_A_ROUND_MAX, "{} kills after {} calls", round.kills, round.calls);
-        }
+            round.acknowledged == 0
+        };
         let owner = seed.pick(&owners).context("a thread without owners")?;
         let before = known.get(owner).copied().unwrap_or(Known::Free);
         let add = match before {
@@ -157,8 +172,9 @@ fn disturb(
             Known::Holds(_) => seed.below(4) == 0,
             Known::Unknown => seed.below(2) == 0,
         };
-        // Half of the moments lie after the usual end: those calls mostly live to acknowledge.
-        let span = seed.span(usual * 2);
+        // Half of the moments lie after the usual end: those calls mostly live to acknowledge. Not so at first, for the sake of the
+        // store's creation.
+        let span = seed.span(if is_early { usual } else { usual * 2 });
         let after = if add {
             add_once(plugin, owner, before, span, round)?
         } else {
@@ -181,7 +197,9 @@ fn add_once(
         bail!("refused although there is room: {outcome}");
     }
     let mut round = round.lock().map_err(|_| anyhow!("another thread panicked"))?;
-    round.kills += u32::from(killed);
+    if killed {
+        round.count_kill();
+    }
     // A result that was printed whole is acknowledged, even when the process was killed before it could end.
     let address = match address_of(&outcome.stdout) {
         Ok(address) => address,
@@ -216,7 +234,9 @@ fn del_once(
         bail!("DEL was refused: {outcome}");
     }
     let mut round = round.lock().map_err(|_| anyhow!("another thread panicked"))?;
-    round.kills += u32::from(killed);
+    if killed {
+        round.count_kill();
+    }
     round.acknowledged += u32::from(!killed);
     Ok(if killed { Known::Unknown } else { Known::Free })
 }

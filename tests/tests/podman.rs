@@ -89,6 +89,7 @@ fn killed_podman_is_cleaned_up_by_gc() -> Result<()> {
     bed("killed_podman_is_cleaned_up_by_gc", &TOOLS, killed_podman)
 }
 
+#[expect(clippy::print_stdout, reason = "how much was leaked tells whether the kill came at a good moment")]
 fn killed_podman(bed: &Bed) -> Result<()> {
     const BURST: usize = 20;
     let mut seed = Seed::from_environment()?;
@@ -119,6 +120,7 @@ fn killed_podman(bed: &Bed) -> Result<()> {
     let alive = podman.containers(&RUNNING)?;
     ensure!(alive.contains(&before), "the container from before the burst is gone: {alive:?}");
     let held = store.held()?;
+    println!("{} addresses are held, {} containers run", held.len(), alive.len());
     collect(&store, &bed.path("alive"), &alive)?;
     let kept: BTreeSet<Attachment> = store.held()?.into_keys().collect();
     let expected: BTreeSet<Attachment> = alive.iter().map(Attachment::eth0).collect();
@@ -142,7 +144,11 @@ fn collect(store: &Store, list: &std::path::Path, alive: &[String]) -> Result<()
     let lines: String = alive.iter().map(|id| format!("{id} eth0\n")).collect();
     std::fs::write(list, lines)?;
     let list = list.to_string_lossy();
-    store.ctl(&["gc", "--network", "net1", "--valid", &list])?.success().map(drop)
+    let mut arguments = vec!["gc", "--network", "net1", "--valid", &list];
+    if alive.is_empty() {
+        arguments.push("--all-gone");
+    }
+    store.ctl(&arguments)?.success().map(drop)
 }
 
 fn plugin_runs() -> Result<bool> {

@@ -31,12 +31,35 @@ pub(crate) const MDBOOK: Tool = Tool { name: "mdbook", version: "0.5.4" };
 /// Every tool that Cargo installs.
 pub(crate) const ALL: &[Tool] = &[HACK, FUZZ, MDBOOK, DENY];
 
-/// Runs a conflist against a namespace with the CNI project's own library; 1.2 was the first to know GC and STATUS.
-const CNITOOL_VERSION: &str = "v1.3.1";
-const CNITOOL_MODULE: &str = "github.com/containernetworking/cni/cnitool";
+/// A program that Go builds, and the variable by which the end-to-end tests find it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoTool {
+    package: &'static str,
+    version: &'static str,
+    variable: &'static str,
+    /// Whether the variable names the program's folder, for `CNI_PATH`, and not the program.
+    is_folder: bool,
+}
 
-/// The first Go that has the packages cnitool imports. Debian 12's own is 1.19.
-const GO_MINOR_MIN: u32 = 21;
+/// Every tool that Go installs: the CNI project's own runtime library as a command, and a main plugin that speaks
+/// CNI 1.1 (Debian 12's stop at 1.0).
+pub(crate) const GO: &[GoTool] = &[
+    GoTool {
+        package: "github.com/containernetworking/cni/cnitool",
+        version: "v1.3.0",
+        variable: "CNITOOL",
+        is_folder: false,
+    },
+    GoTool {
+        package: "github.com/containernetworking/plugins/plugins/main/bridge",
+        version: "v1.9.0",
+        variable: "CNI_MAIN_PLUGIN_DIR",
+        is_folder: true,
+    },
+];
+
+/// The first Go that builds all of these. Debian 12's own is 1.19.
+const GO_MINOR_MIN: u32 = 24;
 
 /// Installs a tool if this machine lacks it; the folder that holds its binary.
 pub(crate) fn ensure(tool: Tool, log: &Path) -> Result<PathBuf> {
@@ -72,29 +95,36 @@ pub(crate) fn sweep() -> Result<()> {
     Ok(())
 }
 
-/// cnitool's path, built when this machine lacks it; or, in one sentence, why it cannot be had.
-pub(crate) fn ensure_cnitool(log: &Path) -> Result<std::result::Result<PathBuf, String>> {
-    let home = cache()?.join(format!("cnitool-{CNITOOL_VERSION}"));
-    let binary = home.join("cnitool");
-    if binary.is_file() {
-        return Ok(Ok(binary));
+/// The variables of the tools that Go builds, built when this machine lacks them; or, in one sentence, why they
+/// cannot be had.
+pub(crate) fn ensure_go_tools(
+    log: &Path,
+) -> Result<std::result::Result<Vec<(&'static str, PathBuf)>, String>> {
+    let mut variables = Vec::new();
+    for tool in GO {
+        let name = tool.package.rsplit('/').next().unwrap_or(tool.package);
+        let home = cache()?.join(format!("{name}-{}", tool.version));
+        let binary = home.join(name);
+        if !binary.is_file() {
+            let go = match find_go() {
+                Ok(go) => go,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let _guard = lock()?;
+            println!("installing {name} {} (once a machine, into {})", tool.version, home.display());
+            Call::new(go)
+                .args(["install".to_owned(), format!("{}@{}", tool.package, tool.version)])
+                .env("GOBIN", &home)
+                .env("CGO_ENABLED", "0")
+                .quiet()
+                .run(log, |_| {})?;
+        }
+        if !binary.is_file() {
+            bail!("{}: go install succeeded but left no binary there", binary.display());
+        }
+        variables.push((tool.variable, if tool.is_folder { home } else { binary }));
     }
-    let go = match find_go() {
-        Ok(go) => go,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let _guard = lock()?;
-    println!("installing cnitool {CNITOOL_VERSION} (once a machine, into {})", home.display());
-    Call::new(go)
-        .args(["install".to_owned(), format!("{CNITOOL_MODULE}@{CNITOOL_VERSION}")])
-        .env("GOBIN", &home)
-        .env("CGO_ENABLED", "0")
-        .quiet()
-        .run(log, |_| {})?;
-    if !binary.is_file() {
-        bail!("{}: go install succeeded but left no binary there", binary.display());
-    }
-    Ok(Ok(binary))
+    Ok(Ok(variables))
 }
 
 /// A `PATH` that begins with these folders.
@@ -107,7 +137,7 @@ pub(crate) fn path_with(folders: &[PathBuf]) -> Result<OsString> {
 fn find_go() -> std::result::Result<PathBuf, String> {
     let usual = PathBuf::from("/usr/local/go/bin/go");
     let go = find_program("go").or_else(|| usual.is_file().then_some(usual));
-    let want = format!("cnitool needs Go 1.{GO_MINOR_MIN} or newer to be built");
+    let want = format!("cnitool and CNI 1.1 main plugins are built by Go 1.{GO_MINOR_MIN} or newer");
     let Some(go) = go else { return Err(format!("{want}; no go in PATH")) };
     let version = stdout_of(Command::new(&go).arg("version")).unwrap_or_default();
     match minor_version(&version) {

@@ -14,7 +14,7 @@ pub struct RequestedIp {
 }
 
 impl RequestedIp {
-    /// The address; an IPv4-mapped one is IPv4, as Go has it.
+    /// The address.
     pub fn addr(&self) -> IpAddr {
         self.addr
     }
@@ -27,6 +27,10 @@ impl RequestedIp {
 
 const NOT_AN_IP: Malformed =
     Malformed { problem: "it is no address", accepted: "an address, or an address/prefix length" };
+
+/// The same text would stand for either family, as in `ipam-core`.
+const MAPPED: Malformed =
+    Malformed { problem: "it is an IPv4-mapped IPv6 address", accepted: "the IPv4 address by itself" };
 
 impl FromStr for RequestedIp {
     type Err = Malformed;
@@ -46,13 +50,10 @@ impl FromStr for RequestedIp {
             Some(_) => return Err(NOT_AN_IP),
             None => None,
         };
-        match (addr.to_canonical(), prefix) {
-            // The mapped part is the last 32 of 128 bits.
-            (canonical @ IpAddr::V4(_), Some(prefix)) if addr.is_ipv6() => {
-                Ok(Self { addr: canonical, prefix: Some(prefix.checked_sub(96).ok_or(NOT_AN_IP)?) })
-            }
-            (canonical, prefix) => Ok(Self { addr: canonical, prefix }),
+        if addr.is_ipv6() && addr.to_canonical().is_ipv4() {
+            return Err(MAPPED);
         }
+        Ok(Self { addr, prefix })
     }
 }
 
@@ -77,8 +78,6 @@ mod tests {
             ("10.0.0.1/0", "10.0.0.1/0"),
             ("FD00::0001", "fd00::1"),
             ("fd00::1/128", "fd00::1/128"),
-            ("::ffff:10.0.0.1", "10.0.0.1"),
-            ("::ffff:10.0.0.1/120", "10.0.0.1/24"),
         ] {
             assert_eq!(text.parse::<RequestedIp>().unwrap().to_string(), want);
         }
@@ -93,7 +92,8 @@ mod tests {
             "fd00::1/129",
             "fe80::1%eth0",
             " 10.0.0.1",
-            "::ffff:10.0.0.1/95",
+            "::ffff:10.0.0.1",
+            "::ffff:10.0.0.1/120",
             "10.0.0.1-10.0.0.2",
             "10.0.0.1/256",
         ] {

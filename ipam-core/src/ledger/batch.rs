@@ -48,7 +48,8 @@ impl PoolState {
     pub fn serve(&mut self, batch: &[Demand], now: Time, cooldown: Duration) -> Vec<Served> {
         // What the batch frees cools at least until its end, so that it is given last.
         let within = cooldown.max(Duration::from_millis(1));
-        let mut served: Vec<Option<Served>> = batch.iter().map(|demand| self.serve_release(demand, now, within)).collect();
+        let mut served: Vec<Option<Served>> =
+            batch.iter().map(|demand| self.serve_release(demand, now, within)).collect();
         for (demand, answer) in batch.iter().zip(&mut served) {
             if let (Demand::Take { owner, want, stamp }, None) = (demand, &answer) {
                 *answer = Some(self.serve_take(owner, *want, stamp.clone(), now, within));
@@ -68,12 +69,23 @@ impl PoolState {
         Some(Served::Released(released))
     }
 
-    fn serve_take(&mut self, owner: &Owner, want: Want, stamp: Option<Stamp>, now: Time, cooldown: Duration) -> Served {
+    fn serve_take(
+        &mut self,
+        owner: &Owner,
+        want: Want,
+        stamp: Option<Stamp>,
+        now: Time,
+        cooldown: Duration,
+    ) -> Served {
         let query = PickQuery { pool: self.spec().name().clone(), want, except: Vec::new(), now, cooldown };
         match self.pick(&query) {
             Ok(address) => {
                 let record = Record { address, owner: owner.clone(), stamp };
-                let op = if matches!(want, Want::Again(_)) { PoolOp::TakeAgain(record) } else { PoolOp::Take(record) };
+                let op = if matches!(want, Want::Again(_)) {
+                    PoolOp::TakeAgain(record)
+                } else {
+                    PoolOp::Take(record)
+                };
                 match self.apply(&[op], now, cooldown) {
                     Ok(()) => Served::Taken(address),
                     // Not reached: what was just picked can be taken. Refusing is the safe answer all the same.

@@ -54,13 +54,14 @@ impl FromStr for Policy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Lowest, Self::Spread, Self::Rotate].into_iter().find(|policy| policy.as_str() == text).ok_or_else(
-            || Error::InvalidName {
+        [Self::Lowest, Self::Spread, Self::Rotate]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+            .ok_or_else(|| Error::InvalidName {
                 kind: "allocation policy",
                 text: text.to_owned(),
                 accepted: "lowest, spread or rotate",
-            },
-        )
+            })
     }
 }
 

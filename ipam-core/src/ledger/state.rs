@@ -208,7 +208,8 @@ impl PoolState {
             Start::Spread(hash) => space.nth(hash.checked_rem(space.len()).unwrap_or(0)).unwrap_or(first),
             Start::Rotate => self.last.and_then(Addr::next).unwrap_or(first),
         };
-        self.free_after(from, except).or_else(|| self.free_after(first, except).filter(|address| *address < from))
+        self.free_after(from, except)
+            .or_else(|| self.free_after(first, except).filter(|address| *address < from))
     }
 
     fn free_after(&self, from: Addr, except: &[Addr]) -> Option<Addr> {
@@ -247,8 +248,9 @@ impl PoolState {
     /// # Errors
     /// [`Error::ConditionFailed`] for the first operation whose condition does not hold; nothing has changed then.
     pub fn apply(&mut self, ops: &[PoolOp], now: Time, cooldown: Duration) -> Result<(), Error> {
-        let (releases, others): (Vec<_>, Vec<_>) = ops.iter().partition(|op| matches!(op, PoolOp::Release { .. }));
-        let mut undo: Vec<(Addr, Option<Record>)> = Vec::new();
+        let (releases, others): (Vec<_>, Vec<_>) =
+            ops.iter().partition(|op| matches!(op, PoolOp::Release { .. }));
+        let mut undo: Vec<(Addr, Option<Record>, Option<Time>)> = Vec::new();
         let last = self.last;
         for op in releases.into_iter().chain(others) {
             let (PoolOp::Take(Record { address, .. })
@@ -256,16 +258,20 @@ impl PoolState {
             | PoolOp::Release { address, .. }
             | PoolOp::Rebind { address, .. }
             | PoolOp::Confirm { address, .. }) = op;
-            let before = self.records.get(address).cloned();
+            let before = (*address, self.records.get(address).cloned(), self.cooling.get(address).copied());
             if let Err(problem) = self.apply_one(op, now, cooldown) {
-                for (address, before) in undo.into_iter().rev() {
-                    self.restore(address, before);
+                for (address, record, since) in undo.into_iter().rev() {
+                    self.restore(address, record, since);
                 }
                 self.last = last;
                 self.check();
-                return Err(Error::ConditionFailed { pool: self.spec.name().clone(), address: *address, problem });
+                return Err(Error::ConditionFailed {
+                    pool: self.spec.name().clone(),
+                    address: *address,
+                    problem,
+                });
             }
-            undo.push((*address, before));
+            undo.push(before);
         }
         self.check();
         Ok(())
@@ -329,20 +335,25 @@ impl PoolState {
         if cooldown.is_zero() || !self.occupancy.space().contains(address) {
             self.occupancy.release(address);
         } else {
-            self.cooling.insert(address, now);
-            self.cooling_since.insert((now, address));
+            self.cool(address, now);
         }
     }
 
-    fn restore(&mut self, address: Addr, before: Option<Record>) {
-        match before {
-            Some(record) => self.insert(record),
-            None => {
-                if self.records.remove(&address).is_some() {
-                    self.occupancy.release(address);
-                }
+    /// Puts an address back as it was: held, cooling since then, or free.
+    fn restore(&mut self, address: Addr, record: Option<Record>, since: Option<Time>) {
+        if let Some(record) = record {
+            self.insert(record);
+        } else if self.records.remove(&address).is_some() {
+            match since {
+                Some(since) => self.cool(address, since),
+                None => drop(self.occupancy.release(address)),
             }
         }
+    }
+
+    fn cool(&mut self, address: Addr, since: Time) {
+        self.cooling.insert(address, since);
+        self.cooling_since.insert((since, address));
     }
 
     /// Frees what a batch has set aside as cooling though no cooldown is asked for.
@@ -366,7 +377,11 @@ impl PoolState {
         for (address, record) in &self.records {
             assert_eq!(*address, record.address, "a record is filed under its address");
             assert!(!self.cooling.contains_key(address), "{address} is held, so it does not cool");
-            assert_eq!(self.occupancy.is_taken(*address), space.contains(*address), "{address} is held, so it is not free");
+            assert_eq!(
+                self.occupancy.is_taken(*address),
+                space.contains(*address),
+                "{address} is held, so it is not free"
+            );
         }
         let held = self.records.keys().filter(|address| space.contains(**address)).count();
         let taken = u128::try_from(held.saturating_add(self.cooling.len())).unwrap_or(u128::MAX);

@@ -70,7 +70,14 @@ impl Allocate {
     #[must_use]
     pub fn new(request: AllocationRequest, atomic: bool) -> Self {
         let backoff = Backoff::new(request.deadline, request.seed);
-        Self { request, atomic, backoff, state: State::Start, banned: BTreeSet::new(), taken: BTreeSet::new() }
+        Self {
+            request,
+            atomic,
+            backoff,
+            state: State::Start,
+            banned: BTreeSet::new(),
+            taken: BTreeSet::new(),
+        }
     }
 
     fn read(&mut self) -> Next {
@@ -92,7 +99,8 @@ impl Allocate {
     }
 
     fn commit(&mut self, plan: Plan, mut left: VecDeque<Change>) -> Next {
-        let sent: Vec<Change> = if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
+        let sent: Vec<Change> =
+            if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
         if sent.is_empty() {
             self.state = State::Ended;
             return Step::Done(Ok(Allocation { attachments: plan.attachments(), pools: plan.pools() }));
@@ -104,13 +112,26 @@ impl Allocate {
         Step::Commit(sent)
     }
 
-    fn committed(&mut self, plan: Plan, sent: &[Change], left: VecDeque<Change>, answer: Result<(), Class>, now: Time) -> Next {
+    fn committed(
+        &mut self,
+        plan: Plan,
+        sent: &[Change],
+        left: VecDeque<Change>,
+        answer: Result<(), Class>,
+        now: Time,
+    ) -> Next {
         match (answer, sent) {
             (Ok(()), _) => self.commit(plan, left),
             // One pool is to blame: its other candidates are tried.
-            (Err(Class::Rejected), [Change::Pool { pool, .. }] | [Change::Pool { pool, .. }, Change::Attachments { .. }]) => {
-                self.banned.insert(pool.clone());
-                self.read()
+            (
+                Err(Class::Rejected),
+                [Change::Pool { pool, .. }] | [Change::Pool { pool, .. }, Change::Attachments { .. }],
+            ) => {
+                if self.banned.insert(pool.clone()) {
+                    return self.read();
+                }
+                // It is not a new address but one that the owner has: no other pool helps.
+                self.give_back(&plan, Then::GiveUp(GiveUp::Store), now)
             }
             (Err(Class::Rejected), _) => self.give_back(&plan, Then::GiveUp(GiveUp::Store), now),
             (Err(class), _) => self.pause(class, now),
@@ -154,7 +175,13 @@ impl Allocate {
         }
     }
 
-    fn given_back(&mut self, mut left: VecDeque<Change>, then: Then, answer: Result<(), Class>, now: Time) -> Next {
+    fn given_back(
+        &mut self,
+        mut left: VecDeque<Change>,
+        then: Then,
+        answer: Result<(), Class>,
+        now: Time,
+    ) -> Next {
         match answer {
             Ok(()) | Err(Class::Rejected) => {
                 left.pop_front();

@@ -40,12 +40,15 @@ impl Backoff {
 
     /// Half of the growing pause for sure, the other half by chance: writers that met once should not meet again.
     fn pause(&mut self) -> Duration {
-        let grown = PAUSE_MIN_MS.saturating_mul(1_u64.checked_shl(self.tries).unwrap_or(u64::MAX)).min(PAUSE_MAX_MS);
+        let grown =
+            PAUSE_MIN_MS.saturating_mul(1_u64.checked_shl(self.tries).unwrap_or(u64::MAX)).min(PAUSE_MAX_MS);
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         let half = grown / 2;
-        Duration::from_millis(half.saturating_add(self.random.checked_rem(half.saturating_add(1)).unwrap_or(0)))
+        Duration::from_millis(
+            half.saturating_add(self.random.checked_rem(half.saturating_add(1)).unwrap_or(0)),
+        )
     }
 }
 

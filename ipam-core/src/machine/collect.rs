@@ -49,16 +49,34 @@ impl<J: Judge> Collect<J> {
     #[must_use]
     pub fn new(judge: J, atomic: bool, dry_run: bool, deadline: Time) -> Self {
         let backoff = Backoff::new(deadline, 0);
-        Self { judge, atomic, dry_run, backoff, state: State::Start, after: None, collected: Collected::default() }
+        Self {
+            judge,
+            atomic,
+            dry_run,
+            backoff,
+            state: State::Start,
+            after: None,
+            collected: Collected::default(),
+        }
     }
 
     fn read(&mut self) -> Step<Collected> {
         self.state = State::Reading;
-        let query = PageQuery { scope: self.judge.scope(), pool: None, after: self.after.clone(), limit: PAGE_RECORDS };
+        let query = PageQuery {
+            scope: self.judge.scope(),
+            pool: None,
+            after: self.after.clone(),
+            limit: PAGE_RECORDS,
+        };
         Step::Read(Query::Page(query))
     }
 
-    fn sentence(&mut self, records: Vec<Holding>, next: Option<(PoolName, Addr)>, now: Time) -> Step<Collected> {
+    fn sentence(
+        &mut self,
+        records: Vec<Holding>,
+        next: Option<(PoolName, Addr)>,
+        now: Time,
+    ) -> Step<Collected> {
         let seen = records.len();
         let mut pools: BTreeMap<PoolName, Vec<Death>> = BTreeMap::new();
         let mut dead = Vec::new();
@@ -84,7 +102,8 @@ impl<J: Judge> Collect<J> {
         seen: usize,
         next: Option<(PoolName, Addr)>,
     ) -> Step<Collected> {
-        let sent: Vec<Change> = if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
+        let sent: Vec<Change> =
+            if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
         if !sent.is_empty() {
             self.state = State::Committing { left, dead, seen, next };
             return Step::Commit(sent);
@@ -125,7 +144,9 @@ impl<J: Judge> Machine for Collect<J> {
     fn step(&mut self, now: Time, input: Input) -> Step<Collected> {
         match (std::mem::replace(&mut self.state, State::Ended), input) {
             (State::Start, Input::Go) => self.read(),
-            (State::Reading, Input::Read(Ok(View::Page(page)))) => self.sentence(page.records, page.next, now),
+            (State::Reading, Input::Read(Ok(View::Page(page)))) => {
+                self.sentence(page.records, page.next, now)
+            }
             (State::Reading, Input::Read(Err(class))) => self.pause(class, now),
             (State::Committing { left, dead, seen, next }, Input::Committed(Ok(_))) => {
                 self.commit(left, dead, seen, next)

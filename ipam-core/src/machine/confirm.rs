@@ -69,7 +69,9 @@ impl Confirm {
         let attached = holdings.attachments.iter().filter(|attachment| attachment.nic == self.nic);
         let named: Vec<&Assignment> = attached.flat_map(|attachment| &attachment.assignments).collect();
         let held: Vec<_> = mine
-            .filter(|holding| named.iter().any(|a| a.pool == holding.pool && a.address == holding.record.address))
+            .filter(|holding| {
+                named.iter().any(|a| a.pool == holding.pool && a.address == holding.record.address)
+            })
             .collect();
         let stored: Vec<Assignment> = held
             .iter()

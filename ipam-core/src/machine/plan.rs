@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::addr::{Addr, Family};
 use crate::machine::refusal::{Refusal, SlotRefusal, Verdict, Why};
-use crate::pool::{PoolName, PoolSpec};
 use crate::owner::{Nic, Owner};
+use crate::pool::{PoolName, PoolSpec};
+use crate::record::Time;
 use crate::record::{Assignment, Attachment, Record};
 use crate::request::{AllocationRequest, Follow, NicRequest};
 use crate::store::{AttachmentOp, Change, Holding, Holdings, PickQuery, PickView, PoolOp, Version, Want};
-use crate::record::Time;
 
 /// One address that the request is about: of one NIC and one family.
 #[derive(Clone, Debug)]
@@ -59,9 +59,12 @@ impl Plan {
         let usable = same_holder || request.follow != Follow::Never;
         let mut plan = Self { slots: Vec::new(), clear: !usable, outdated: Vec::new(), pools, holdings };
         for nic in &request.nics {
-            let attachment = plan.holdings.attachments.iter().find(|attachment| usable && attachment.nic == nic.nic);
+            let attachment =
+                plan.holdings.attachments.iter().find(|attachment| usable && attachment.nic == nic.nic);
             match attachment.filter(|attachment| !attachment.assignments.is_empty()).cloned() {
-                Some(attachment) if request.follow == Follow::WhilePoolsMatch && !matches_pools(&attachment, nic) => {
+                Some(attachment)
+                    if request.follow == Follow::WhilePoolsMatch && !matches_pools(&attachment, nic) =>
+                {
                     plan.drop_outdated(&attachment);
                     plan.open(request, nic);
                 }
@@ -95,11 +98,19 @@ impl Plan {
                     let why = Why::HoldsOther(assignment.clone());
                     Place::Refused(vec![Verdict { pool: assignment.pool.clone(), why }])
                 }
-                Some(holding) if holding.record.owner.same_holder(&request.owner) => Place::Held(holding.clone()),
+                Some(holding) if holding.record.owner.same_holder(&request.owner) => {
+                    Place::Held(holding.clone())
+                }
                 Some(holding) => Place::Rebound(holding.clone()),
                 None => Place::Again(assignment.clone()),
             };
-            self.slots.push(Slot { nic: nic.nic.clone(), family, candidates: nic.pools(family).to_vec(), ask, place });
+            self.slots.push(Slot {
+                nic: nic.nic.clone(),
+                family,
+                candidates: nic.pools(family).to_vec(),
+                ask,
+                place,
+            });
         }
     }
 
@@ -160,6 +171,10 @@ impl Plan {
     ) -> Option<PickQuery> {
         let except: Vec<Addr> = self.slots.iter().filter_map(Slot::planned).collect();
         for slot in &mut self.slots {
+            // A store would say that the address is free, and then refuse to give it twice, again and again.
+            if slot.ask.is_some_and(|ask| except.contains(&ask)) {
+                slot.refuse(&Why::AskedTwice);
+            }
             if let Some((pool, want)) = slot.next_pool(request, banned) {
                 return Some(PickQuery { pool, want, except, now, cooldown: request.cooldown });
             }
@@ -235,13 +250,39 @@ impl Plan {
         if self.clear {
             ops.push(AttachmentOp::Clear);
         }
-        for planned in self.attachments() {
+        let planned = self.attachments();
+        ops.extend(self.corrections(&planned));
+        for planned in planned {
             let stored = self.holdings.attachments.iter().find(|attachment| attachment.nic == planned.nic);
             if self.clear || rebound || stored != Some(&planned) {
                 ops.push(AttachmentOp::Set(planned));
             }
         }
         ops
+    }
+
+    /// Takes planned addresses from other NICs that still name them: an attachment may outlive its records (a release cut
+    /// short), and the address may come to another NIC of the same owner. Two NICs that name one address would let the
+    /// release of either free it.
+    fn corrections(&self, planned: &[Attachment]) -> Vec<AttachmentOp> {
+        if self.clear {
+            return Vec::new();
+        }
+        let is_planned = |assignment: &Assignment| planned.iter().any(|p| p.assignments.contains(assignment));
+        let others =
+            self.holdings.attachments.iter().filter(|stored| planned.iter().all(|p| p.nic != stored.nic));
+        others
+            .filter(|stored| stored.assignments.iter().any(is_planned))
+            .map(|stored| {
+                let mut rest = stored.clone();
+                rest.assignments.retain(|assignment| !is_planned(assignment));
+                if rest.assignments.is_empty() {
+                    AttachmentOp::Remove(rest.nic)
+                } else {
+                    AttachmentOp::Set(rest)
+                }
+            })
+            .collect()
     }
 
     /// The planned addresses by NIC, in the order of the request, v4 first.
@@ -259,7 +300,8 @@ impl Plan {
 
     /// The specs of the pools that the planned addresses are from.
     pub(super) fn pools(&self) -> Vec<Arc<PoolSpec>> {
-        let used: BTreeSet<PoolName> = self.slots.iter().filter_map(Slot::assignment).map(|a| a.pool).collect();
+        let used: BTreeSet<PoolName> =
+            self.slots.iter().filter_map(Slot::assignment).map(|a| a.pool).collect();
         used.iter().filter_map(|pool| self.pools.get(pool)).cloned().collect()
     }
 
@@ -303,8 +345,20 @@ impl Slot {
         }
     }
 
+    /// Refuses the slot for one reason, if it is still open.
+    fn refuse(&mut self, why: &Why) {
+        if let Place::Open { .. } = self.place {
+            let verdict = |pool: &PoolName| Verdict { pool: pool.clone(), why: why.clone() };
+            self.place = Place::Refused(self.candidates.iter().map(verdict).collect());
+        }
+    }
+
     /// Which pool to ask for what; refuses the slot when no candidate is left.
-    fn next_pool(&mut self, request: &AllocationRequest, banned: &BTreeSet<PoolName>) -> Option<(PoolName, Want)> {
+    fn next_pool(
+        &mut self,
+        request: &AllocationRequest,
+        banned: &BTreeSet<PoolName>,
+    ) -> Option<(PoolName, Want)> {
         if let Place::Again(assignment) = &self.place {
             return Some((assignment.pool.clone(), Want::Again(assignment.address)));
         }
@@ -323,7 +377,10 @@ impl Slot {
 
     fn note(&mut self, version: Version, spec: Option<&PoolSpec>, outcome: Result<Addr, Why>) {
         let outcome = match outcome {
-            Ok(address) if spec.is_none_or(|spec| spec.family() != self.family) || address.family() != self.family => {
+            Ok(address)
+                if spec.is_none_or(|spec| spec.family() != self.family)
+                    || address.family() != self.family =>
+            {
                 Err(Why::WrongFamily)
             }
             Err(_) if spec.is_some_and(|spec| spec.family() != self.family) => Err(Why::WrongFamily),
@@ -336,9 +393,11 @@ impl Slot {
             // Somebody else has the address by now: it is forgotten, and another one is found.
             (Place::Again(_), Err(_)) => Place::Open { next: 0, verdicts: Vec::new() },
             (Place::Open { next, .. }, Ok(address)) => match self.candidates.get(*next) {
-                Some(pool) => {
-                    Place::Picked { assignment: Assignment { pool: pool.clone(), address }, version, again: false }
-                }
+                Some(pool) => Place::Picked {
+                    assignment: Assignment { pool: pool.clone(), address },
+                    version,
+                    again: false,
+                },
                 None => return,
             },
             (Place::Open { next, verdicts }, Err(why)) => {
@@ -371,8 +430,11 @@ impl Slot {
                 Some((holding.pool.clone(), Version::ANY, op))
             }
             Place::Picked { assignment, version, again } => {
-                let record =
-                    Record { address: assignment.address, owner: request.owner.clone(), stamp: stamp.clone() };
+                let record = Record {
+                    address: assignment.address,
+                    owner: request.owner.clone(),
+                    stamp: stamp.clone(),
+                };
                 let op = if *again { PoolOp::TakeAgain(record) } else { PoolOp::Take(record) };
                 Some((assignment.pool.clone(), version.clone(), op))
             }
@@ -382,5 +444,8 @@ impl Slot {
 }
 
 fn matches_pools(attachment: &Attachment, nic: &NicRequest) -> bool {
-    attachment.assignments.iter().all(|assignment| nic.pools(assignment.address.family()).contains(&assignment.pool))
+    attachment
+        .assignments
+        .iter()
+        .all(|assignment| nic.pools(assignment.address.family()).contains(&assignment.pool))
 }

@@ -50,6 +50,8 @@ pub enum Why {
     WrongFamily,
     /// The NIC has another address already, which the request does not ask for.
     HoldsOther(Assignment),
+    /// Another NIC of the same request is to have the address.
+    AskedTwice,
     /// The store refuses to write the pool.
     Unwritable,
 }
@@ -76,7 +78,11 @@ impl fmt::Display for SlotRefusal {
             Some(address) => write!(f, "cannot give {address} to NIC {nic}: ")?,
             None => {
                 let pools: Vec<&str> = verdicts.iter().map(|verdict| verdict.pool.as_str()).collect();
-                write!(f, "failed to allocate any {family} IP address to NIC {nic} from IPPools [{}]: ", pools.join(" "))?;
+                write!(
+                    f,
+                    "failed to allocate any {family} IP address to NIC {nic} from IPPools [{}]: ",
+                    pools.join(" ")
+                )?;
             }
         }
         for (index, verdict) in verdicts.iter().enumerate() {
@@ -98,6 +104,7 @@ impl fmt::Display for Verdict {
         match &self.why {
             Why::WrongFamily => write!(f, "IPPool {pool} is of the other IP version"),
             Why::HoldsOther(held) => write!(f, "the NIC holds {held} already; release that first"),
+            Why::AskedTwice => write!(f, "another NIC of the request asks for it too"),
             Why::Unwritable => write!(f, "IPPool {pool} cannot be written"),
             Why::Obstacle(obstacle) => match obstacle {
                 Obstacle::NoPool => write!(f, "IPPool {pool} does not exist"),
@@ -110,7 +117,11 @@ impl fmt::Display for Verdict {
                     "all IP addresses used out, threshold of IP records(<={records_max}) for IPPool {pool} exceeded"
                 ),
                 Obstacle::Held(holding) => {
-                    write!(f, "{} of IPPool {} is held by {}", holding.record.address, holding.pool, holding.record.owner)?;
+                    write!(
+                        f,
+                        "{} of IPPool {} is held by {}",
+                        holding.record.address, holding.pool, holding.record.owner
+                    )?;
                     match &holding.nic {
                         Some(nic) => write!(f, ", NIC {nic}"),
                         None => Ok(()),

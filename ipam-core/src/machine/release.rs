@@ -46,7 +46,8 @@ impl Release {
     }
 
     fn commit(&mut self, mut left: VecDeque<Change>) -> Step<Released> {
-        let sent: Vec<Change> = if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
+        let sent: Vec<Change> =
+            if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
         if sent.is_empty() {
             self.state = State::Ended;
             return Step::Done(Released { addresses: std::mem::take(&mut self.released) });
@@ -63,7 +64,8 @@ impl Release {
     /// The changes that free what the scope covers.
     fn changes(&mut self, holdings: &Holdings, now: Time) -> VecDeque<Change> {
         let mine = |holding: &&Holding| holding.record.owner.same_holder(&self.request.owner);
-        let doomed: Vec<Holding> = holdings.records.iter().filter(mine).filter(|h| self.covers(holdings, h)).cloned().collect();
+        let doomed: Vec<Holding> =
+            holdings.records.iter().filter(mine).filter(|h| self.covers(holdings, h)).cloned().collect();
         let mut pools: BTreeMap<PoolName, Vec<PoolOp>> = BTreeMap::new();
         for Holding { pool, record, .. } in &doomed {
             let op = PoolOp::Release { address: record.address, owner: record.owner.clone(), seen: None };
@@ -116,7 +118,8 @@ impl Release {
                 let named = holdings.attachments.iter().flat_map(|attachment| &attachment.assignments);
                 let named = named.into_iter().any(|assignment| assignment.address == *address);
                 let others = |holding: &Holding| {
-                    holding.record.address == *address && !holding.record.owner.same_holder(&self.request.owner)
+                    holding.record.address == *address
+                        && !holding.record.owner.same_holder(&self.request.owner)
                 };
                 let forget = named && !holdings.records.iter().any(others);
                 forget.then_some(AttachmentOp::Forget(*address)).into_iter().collect()
@@ -127,8 +130,14 @@ impl Release {
 
 /// The NIC whose attachment names the record.
 fn nic_of<'a>(holdings: &'a Holdings, holding: &Holding) -> Option<&'a crate::owner::Nic> {
-    let named = |assignment: &Assignment| assignment.pool == holding.pool && assignment.address == holding.record.address;
-    holdings.attachments.iter().find(|attachment| attachment.assignments.iter().any(named)).map(|attachment| &attachment.nic)
+    let named = |assignment: &Assignment| {
+        assignment.pool == holding.pool && assignment.address == holding.record.address
+    };
+    holdings
+        .attachments
+        .iter()
+        .find(|attachment| attachment.assignments.iter().any(named))
+        .map(|attachment| &attachment.nic)
 }
 
 impl Machine for Release {

@@ -17,6 +17,7 @@ pub use crate::name::PoolName;
 
 use crate::addr::{Addr, Family};
 use crate::fault::Faults;
+use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 use crate::route::Route;
 
@@ -74,7 +75,11 @@ impl PoolSpec {
         let (ips, excluded) = (examined.ips.set(family), examined.excluded.set(family));
         let (gateway, routes, fields) = (examined.gateway, examined.routes.clone(), examined.fields.clone());
         examined.into_faults().into_result()?;
-        let allocatable = ips.difference(&excluded);
+        let mut allocatable = ips.difference(&excluded);
+        // `::ffff:a.b.c.d` is an IPv4 address in disguise (RFC 4291, 2.5.5.2): no record could name it.
+        if family == Family::V6 {
+            allocatable.remove(IpRange::ipv4_mapped());
+        }
         Ok(Self { name: name.clone(), fields, family, subnet, ips, excluded, allocatable, gateway, routes })
     }
 
@@ -114,7 +119,7 @@ impl PoolSpec {
         &self.excluded
     }
 
-    /// What may be handed out: `ips` less `excludeIPs`. Network, broadcast and gateway addresses get no special treatment.
+    /// What may be handed out: `ips` less `excludeIPs`, and never IPv4-mapped addresses. Network, broadcast and gateway addresses get no special treatment.
     #[must_use]
     pub const fn allocatable(&self) -> &RangeSet {
         &self.allocatable

@@ -67,7 +67,12 @@ impl<S> FaultStore<S> {
     /// Wraps a store.
     #[must_use]
     pub const fn new(store: S, rates: FaultRates, seed: u64) -> Self {
-        Self { store, rates, random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15) | 1, injected: 0 }
+        Self {
+            store,
+            rates,
+            random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15) | 1,
+            injected: 0,
+        }
     }
 
     /// The store below.

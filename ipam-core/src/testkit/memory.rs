@@ -11,8 +11,8 @@ use crate::pool::{PoolName, PoolSpec};
 use crate::rangeset::RangeSet;
 use crate::record::{Assignment, Attachment, Record};
 use crate::store::{
-    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickView, Query, Store,
-    StoreError, Version, View, Want,
+    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickView,
+    Query, Store, StoreError, Version, View, Want,
 };
 
 /// What a store in memory refuses.
@@ -109,7 +109,9 @@ impl MemoryStore {
     pub fn put_pool(&self, spec: PoolSpec, reserved: RangeSet) -> Result<(), MemoryError> {
         let mut state = self.lock();
         let overlapping = state.pools.values().map(|pool| pool.state.spec()).find(|peer| {
-            peer.name() != spec.name() && peer.subnet() == spec.subnet() && peer.allocatable().overlaps(spec.allocatable())
+            peer.name() != spec.name()
+                && peer.subnet() == spec.subnet()
+                && peer.allocatable().overlaps(spec.allocatable())
         });
         if let Some(peer) = overlapping {
             return Err(MemoryError::Overlap { pool: spec.name().clone(), peer: peer.name().clone() });
@@ -142,7 +144,11 @@ impl MemoryStore {
     /// All attachments with the incarnation that they belong to.
     #[must_use]
     pub fn attachments(&self) -> Vec<(Owner, Vec<Attachment>)> {
-        self.lock().attached.values().map(|attached| (attached.bound.clone(), attached.attachments.clone())).collect()
+        self.lock()
+            .attached
+            .values()
+            .map(|attached| (attached.bound.clone(), attached.attachments.clone()))
+            .collect()
     }
 
     /// Commits and reads so far: what a caller costs.
@@ -169,7 +175,11 @@ impl State {
     }
 
     fn holding(&self, pool: &PoolName, record: &Record) -> Holding {
-        Holding { pool: pool.clone(), record: record.clone(), nic: self.nic_of(&record.owner, record.address) }
+        Holding {
+            pool: pool.clone(),
+            record: record.clone(),
+            nic: self.nic_of(&record.owner, record.address),
+        }
     }
 
     fn holdings(&self, owner: &Owner) -> Holdings {
@@ -184,7 +194,11 @@ impl State {
         let mut names: Vec<&PoolName> = named.chain(records.iter().map(|holding| &holding.pool)).collect();
         names.sort();
         names.dedup();
-        let pools = names.iter().filter_map(|name| self.pools.get(*name)).map(|pool| Arc::clone(pool.state.spec())).collect();
+        let pools = names
+            .iter()
+            .filter_map(|name| self.pools.get(*name))
+            .map(|pool| Arc::clone(pool.state.spec()))
+            .collect();
         Holdings {
             version: version(attached.map_or(0, |attached| attached.version)),
             bound: attached.map(|attached| attached.bound.clone()),
@@ -287,7 +301,9 @@ impl State {
             if let crate::store::PoolOp::Take(record) | crate::store::PoolOp::TakeAgain(record) = op
                 && self.holder_elsewhere(pool, record.address).is_some()
             {
-                return Err(MemoryError::Stale { what: format!("{} in another IPPool of the subnet", record.address) });
+                return Err(MemoryError::Stale {
+                    what: format!("{} in another IPPool of the subnet", record.address),
+                });
             }
         }
         Ok(())
@@ -306,11 +322,14 @@ impl State {
             AttachmentOp::Remove(nic) => attached.attachments.retain(|attachment| attachment.nic != *nic),
             AttachmentOp::Forget(address) => {
                 let held = |assignment: &Assignment| {
-                    let record = self.pools.get(&assignment.pool).and_then(|pool| pool.state.record(*address));
+                    let record =
+                        self.pools.get(&assignment.pool).and_then(|pool| pool.state.record(*address));
                     record.is_some_and(|record| record.owner.same_holder(owner))
                 };
                 for attachment in &mut attached.attachments {
-                    attachment.assignments.retain(|assignment| assignment.address != *address || held(assignment));
+                    attachment
+                        .assignments
+                        .retain(|assignment| assignment.address != *address || held(assignment));
                 }
                 attached.attachments.retain(|attachment| !attachment.assignments.is_empty());
             }

@@ -201,7 +201,13 @@ impl<S: Store, T: 'static> Simulator<S, T> {
         self.spawned = self.spawned.saturating_add(1);
         let id = TaskId(self.spawned);
         let holder = holder.map(|owner| (owner.kind(), owner.uid().to_owned()));
-        self.tasks.push(Task { id, holder, machine: Box::new(machine), input: Some(Input::Go), until: self.now });
+        self.tasks.push(Task {
+            id,
+            holder,
+            machine: Box::new(machine),
+            input: Some(Input::Go),
+            until: self.now,
+        });
         id
     }
 
@@ -247,7 +253,8 @@ impl<S: Store, T: 'static> Simulator<S, T> {
                 return Event::Stepped(id);
             }
             Step::Commit(changes) => {
-                task.input = Some(Input::Committed(self.store.commit(&changes).map_err(|error| error.class())));
+                task.input =
+                    Some(Input::Committed(self.store.commit(&changes).map_err(|error| error.class())));
                 return Event::Stepped(id);
             }
             Step::WaitUntil(until) => {
@@ -277,7 +284,8 @@ impl<S: Store, T: 'static> Simulator<S, T> {
             .collect();
         let soonest = heads.iter().map(|(_, until)| *until).min()?;
         self.now = self.now.max(soonest);
-        let ready: Vec<usize> = heads.iter().filter(|(_, until)| *until <= self.now).map(|(index, _)| *index).collect();
+        let ready: Vec<usize> =
+            heads.iter().filter(|(_, until)| *until <= self.now).map(|(index, _)| *index).collect();
         let chosen = self.roll(u64::try_from(ready.len()).unwrap_or(u64::MAX));
         ready.get(usize::try_from(chosen).ok()?).copied()
     }

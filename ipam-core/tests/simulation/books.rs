@@ -37,9 +37,15 @@ impl Books {
                 }
             }
             // A NIC has one address of each family.
-            for other in self.promises.values().filter(|p| p.owner == *owner && p.nic == attachment.nic.as_str()) {
+            for other in
+                self.promises.values().filter(|p| p.owner == *owner && p.nic == attachment.nic.as_str())
+            {
                 let named = attachment.assignments.iter().any(|a| a.address == other.address);
-                assert!(named, "{} of {owner} had {} and has {:?} now", other.nic, other.address, attachment.assignments);
+                assert!(
+                    named,
+                    "{} of {owner} had {} and has {:?} now",
+                    other.nic, other.address, attachment.assignments
+                );
             }
         }
     }
@@ -58,7 +64,11 @@ impl Books {
     pub(crate) fn compare(&self, records: &[(PoolName, Record)]) {
         let mut by_address: BTreeMap<Addr, &(PoolName, Record)> = BTreeMap::new();
         for stored in records {
-            assert!(by_address.insert(stored.1.address, stored).is_none(), "{} has two records", stored.1.address);
+            assert!(
+                by_address.insert(stored.1.address, stored).is_none(),
+                "{} has two records",
+                stored.1.address
+            );
         }
         for (address, promise) in &self.promises {
             let Some((pool, record)) = by_address.get(address) else { panic!("no record of {promise:?}") };

@@ -11,10 +11,10 @@ use ipam_core::testkit::{FaultRates, MemoryStore, Weather};
 use crate::world::World;
 
 /// Operations of one run: enough for pools to fill, cool and drain many times.
-const OPERATIONS: u64 = 1_500;
+const OPERATIONS: u64 = 1_000;
 
-/// Runs of each kind of store. Together over 20,000 operations.
-const SEEDS: u64 = 8;
+/// Runs of each kind of store and weather: five kinds, so 25,000 operations.
+const SEEDS: u64 = 5;
 
 /// Events shown of a run that fails.
 const TRACED: usize = 60;
@@ -26,9 +26,10 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn simulate(store: fn() -> MemoryStore, weather: Weather) -> u64 {
-    let mut operations = 0;
-    for seed in seeds() {
+fn simulate(store: fn() -> MemoryStore, weather: Weather) {
+    let (seeds, mut collected) = (seeds(), 0);
+    for seed in &seeds {
+        let seed = *seed;
         let mut world = World::new(store(), weather, seed);
         let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run(OPERATIONS)));
         let count = run.unwrap_or_else(|_| {
@@ -41,9 +42,9 @@ fn simulate(store: fn() -> MemoryStore, weather: Weather) -> u64 {
             assert!(count.crashed > 0 && count.injected > 0, "seed {seed} proves little: {count:?}");
         }
         println!("seed {seed}: {count:?}");
-        operations += count.operations;
+        collected += count.collected;
     }
-    operations
+    assert!(seeds.len() == 1 || collected > 0, "nobody was found dead");
 }
 
 #[test]
@@ -63,13 +64,13 @@ fn rough_weather_on_an_atomic_store() {
 
 #[test]
 fn rough_weather_on_a_store_of_one_change_at_a_time() {
-    let operations = simulate(MemoryStore::one_at_a_time, Weather::rough());
-    assert!(operations >= OPERATIONS);
+    simulate(MemoryStore::one_at_a_time, Weather::rough());
 }
 
 #[test]
 fn a_storm() {
-    let faults = FaultRates { read_lost: 200, commit_lost: 200, answer_lost: 300, conflict: 200, rejected: 0 };
+    let faults =
+        FaultRates { read_lost: 200, commit_lost: 200, answer_lost: 300, conflict: 200, rejected: 0 };
     simulate(MemoryStore::one_at_a_time, Weather { faults, crash: 60 });
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ipam_core::testkit::{Ended, Event, MemoryStore, Simulator, TaskId, Weather};
 use ipam_core::{
-    Addr, Allocate, Allocation, AllocationRequest, Collect, Collected, Confirm, Confirmed, EarlierBoot, Family, Follow, NicRequest,
-    Owner, OwnerKind, Policy, PoolFields, PoolName, PoolSpec, RangeSet, Refusal, Release, ReleaseRequest, ReleaseScope, Released,
-    RuntimeList, Stamp, Unconfirmed,
+    Addr, Allocate, Allocation, AllocationRequest, Collect, Collected, Confirm, Confirmed, EarlierBoot,
+    Family, Follow, NicRequest, Owner, OwnerKind, Policy, PoolFields, PoolName, PoolSpec, RangeSet, Refusal,
+    Release, ReleaseRequest, ReleaseScope, Released, RuntimeList, Stamp, Unconfirmed,
 };
 
 use crate::books::Books;
@@ -35,6 +35,17 @@ enum Errand {
     Release(Owner),
     Confirm(Owner),
     Collect,
+}
+
+impl Errand {
+    fn is_of_containers(&self) -> bool {
+        match self {
+            Self::Allocate(owner) | Self::Release(owner) | Self::Confirm(owner) => {
+                owner.kind() == OwnerKind::Container
+            }
+            Self::Collect => true,
+        }
+    }
 }
 
 /// What has happened.
@@ -139,11 +150,11 @@ impl World {
 
     /// Somebody begins something.
     fn begin(&mut self) {
-        self.count.operations += 1;
         match self.roll(1_000) {
             0..450 => self.allocate(),
-            450..800 => self.release(),
-            800..900 => self.confirm(),
+            450..750 => self.release(),
+            750..850 => self.confirm(),
+            850..900 => self.forget(),
             900..960 => self.collect(),
             960..985 => self.administrate(),
             985..990 => self.reboot(),
@@ -168,6 +179,11 @@ impl World {
         Owner::pod("shop", &name, &format!("{name}-{incarnation}")).unwrap()
     }
 
+    fn note(&mut self, id: TaskId, errand: Errand) {
+        self.count.operations += 1;
+        self.errands.insert(id, errand);
+    }
+
     fn is_busy(&self, owner: &Owner) -> bool {
         self.errands.values().any(|errand| match errand {
             Errand::Allocate(busy) | Errand::Release(busy) | Errand::Confirm(busy) => busy == owner,
@@ -188,7 +204,8 @@ impl World {
         };
         let mut request = AllocationRequest::new(owner.clone(), self.simulator.now() + PATIENCE);
         request.follow = follow;
-        request.policy = [Policy::Lowest, Policy::Spread, Policy::Rotate][usize::try_from(self.roll(3)).unwrap()];
+        request.policy =
+            [Policy::Lowest, Policy::Spread, Policy::Rotate][usize::try_from(self.roll(3)).unwrap()];
         request.cooldown = Duration::from_millis(100 * self.roll(2));
         request.stamp = Some(self.stamp());
         request.seed = self.roll(u64::MAX);
@@ -204,9 +221,7 @@ impl World {
             Follow::WhilePoolsMatch => promise.owner.same_identity(&owner),
             _ => promise.owner.same_identity(&owner) && promise.owner != owner,
         });
-        if follow != Follow::Never {
-            self.kill_earlier(&owner);
-        }
+        self.kill_earlier(&owner);
         if owner.kind() == OwnerKind::Container {
             let nics = request.nics.iter().map(|nic| nic.nic.to_string());
             self.known.entry(owner.clone()).or_default().extend(nics);
@@ -215,16 +230,15 @@ impl World {
         let machine = Allocate::new(request, self.simulator.is_atomic());
         let id = self.simulator.spawn_map(Some(&owner), machine, Outcome::Allocated);
         self.trace.push(format!("{id} allocates for {owner}, {follow:?}"));
-        self.errands.insert(id, Errand::Allocate(owner));
+        self.note(id, Errand::Allocate(owner));
     }
 
-    /// No store can tell which of two incarnations is the later one: an earlier one that still asks would follow the later
-    /// one. So whoever restarts an owner that is followed ends its earlier requests; releases may come late all the same.
+    /// No store can tell which of two incarnations is the later one: an earlier one that still asks would take the attachments
+    /// over. So whoever restarts an owner ends its earlier requests; releases may come late all the same.
     fn kill_earlier(&mut self, owner: &Owner) {
-        let earlier = |errand: &Errand| {
-            matches!(errand, Errand::Allocate(other) if other.same_identity(owner) && other != owner)
-        };
-        let ids: Vec<TaskId> = self.errands.iter().filter(|(_, errand)| earlier(errand)).map(|(id, _)| *id).collect();
+        let earlier = |errand: &Errand| matches!(errand, Errand::Allocate(other) if other.same_identity(owner) && other != owner);
+        let ids: Vec<TaskId> =
+            self.errands.iter().filter(|(_, errand)| earlier(errand)).map(|(id, _)| *id).collect();
         for id in ids {
             self.simulator.crash(id);
             self.errands.remove(&id);
@@ -232,7 +246,8 @@ impl World {
     }
 
     fn nic(&mut self, name: &str) -> NicRequest {
-        let (a, b, six): (PoolName, PoolName, PoolName) = ("a".parse().unwrap(), "b".parse().unwrap(), "six".parse().unwrap());
+        let (a, b, six): (PoolName, PoolName, PoolName) =
+            ("a".parse().unwrap(), "b".parse().unwrap(), "six".parse().unwrap());
         let v4 = match self.roll(4) {
             0 => vec![a],
             1 => vec![b],
@@ -283,10 +298,11 @@ impl World {
 
     /// From the begin of a release on its addresses are promised to nobody.
     fn let_go(&mut self, owner: &Owner, scope: &ReleaseScope) {
+        let outlived = self.is_outlived(owner);
         self.books.void(|promise| {
             promise.owner == *owner
                 && match scope {
-                    ReleaseScope::Nic(nic) => promise.nic == nic.as_str(),
+                    ReleaseScope::Nic(nic) => outlived || promise.nic == nic.as_str(),
                     ReleaseScope::Address(address) => promise.address == *address,
                     _ => true,
                 }
@@ -301,6 +317,11 @@ impl World {
         }
     }
 
+    /// Attachments are of the latest incarnation; of an earlier one nobody knows which NIC has which address.
+    fn is_outlived(&self, owner: &Owner) -> bool {
+        self.incarnations.get(owner.name()).is_some_and(|now| !owner.uid().ends_with(&format!("-{now}")))
+    }
+
     fn spawn_release(&mut self, owner: &Owner, scope: ReleaseScope) {
         let mut request = ReleaseRequest::new(owner.clone(), scope, self.simulator.now() + PATIENCE);
         request.cooldown = Duration::from_millis(100 * self.roll(2));
@@ -309,7 +330,7 @@ impl World {
         let machine = Release::new(request, self.simulator.is_atomic());
         let id = self.simulator.spawn_map(Some(owner), machine, Outcome::Released);
         self.trace.push(format!("{id} {text}"));
-        self.errands.insert(id, Errand::Release(owner.clone()));
+        self.note(id, Errand::Release(owner.clone()));
     }
 
     fn confirm(&mut self) {
@@ -323,7 +344,16 @@ impl World {
         let (nic, deadline) = (promise.nic.parse().unwrap(), self.simulator.now() + PATIENCE);
         let machine = Confirm::new(owner.clone(), nic, expected, Some(self.stamp()), deadline);
         let id = self.simulator.spawn_map(Some(&owner), machine, Outcome::Confirmed);
-        self.errands.insert(id, Errand::Confirm(owner));
+        self.note(id, Errand::Confirm(owner));
+    }
+
+    /// A container ends, and its runtime never says so.
+    fn forget(&mut self) {
+        let owner = self.somebody(false);
+        if owner.kind() == OwnerKind::Container && !self.is_busy(&owner) {
+            self.known.remove(&owner);
+            self.books.void(|promise| promise.owner == owner);
+        }
     }
 
     /// By the runtime's list, which must not run beside ADD and DEL of its network (CNI specification 1.1.0, section 3), or by the
@@ -332,23 +362,24 @@ impl World {
         let deadline = self.simulator.now() + PATIENCE;
         let atomic = self.simulator.is_atomic();
         let id = if self.roll(2) == 0 {
-            let container = |errand: &Errand| match errand {
-                Errand::Allocate(owner) | Errand::Release(owner) | Errand::Confirm(owner) => {
-                    owner.kind() == OwnerKind::Container
-                }
-                Errand::Collect => true,
-            };
-            if self.errands.values().any(container) {
-                return;
+            while self.errands.values().any(Errand::is_of_containers) {
+                self.turn();
             }
-            let valid = self.known.iter().flat_map(|(owner, nics)| nics.iter().map(|nic| (owner.name().to_owned(), nic.clone())));
+            let valid = self
+                .known
+                .iter()
+                .flat_map(|(owner, nics)| nics.iter().map(|nic| (owner.name().to_owned(), nic.clone())));
             let list = RuntimeList::new("net", valid.collect::<Vec<_>>());
-            let id = self.simulator.spawn_map(None, Collect::new(list, atomic, false, deadline), Outcome::Collected);
-            self.errands.insert(id, Errand::Collect);
+            let id = self.simulator.spawn_map(
+                None,
+                Collect::new(list, atomic, false, deadline),
+                Outcome::Collected,
+            );
+            self.note(id, Errand::Collect);
             id
         } else {
             let boot = format!("boot-{}", self.boot);
-            let judge = EarlierBoot { boot, first_seen: self.boot_seen, delay: Duration::from_secs(1) };
+            let judge = EarlierBoot { boot, first_seen: self.boot_seen, delay: Duration::from_millis(300) };
             self.simulator.spawn_map(None, Collect::new(judge, atomic, false, deadline), Outcome::Collected)
         };
         self.trace.push(format!("{id} collects"));
@@ -419,7 +450,11 @@ impl World {
                 format!("{:?}", released.addresses)
             }
             (Some(Errand::Confirm(owner)), Outcome::Confirmed(Err(unconfirmed))) => {
-                let lost = self.books.of(owner).find(|promise| unconfirmed.missing.contains(&promise.address));
+                let known = (!self.is_outlived(owner)).then(|| self.books.of(owner));
+                let lost = known
+                    .into_iter()
+                    .flatten()
+                    .find(|promise| unconfirmed.missing.contains(&promise.address));
                 assert_eq!(lost, None, "promised, but {unconfirmed}");
                 unconfirmed.to_string()
             }
@@ -440,7 +475,8 @@ impl World {
                 self.spawn_release(&owner, ReleaseScope::All);
             }
             self.settle();
-            let attached = self.store.attachments().into_iter().any(|(_, attachments)| !attachments.is_empty());
+            let attached =
+                self.store.attachments().into_iter().any(|(_, attachments)| !attachments.is_empty());
             if self.store.records().is_empty() && !attached {
                 return;
             }

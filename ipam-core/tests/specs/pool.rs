@@ -252,3 +252,9 @@ fn mutation_goes_as_far_as_it_can() {
         assert_eq!(mutate_pool(&pool, &terminating), (pool, terminating), "{case}");
     }
 }
+
+#[test]
+fn ipv4_mapped_addresses_are_never_handed_out() {
+    let pool = spec("p", &fields("::/64", &["::1-::ffff:ffff:ffff:ffff"], &[]));
+    assert_eq!(pool.allocatable().to_string(), "::1-::fffe:ffff:ffff,::1:0:0:0-::ffff:ffff:ffff:ffff");
+}

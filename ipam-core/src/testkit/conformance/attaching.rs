@@ -1,7 +1,9 @@
 //! Cases of attachments: which NIC has which addresses.
 
 use super::Case;
-use super::trial::{Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, mismatch, pod};
+use super::trial::{
+    Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, mismatch, pod,
+};
 use crate::owner::Owner;
 use crate::record::Attachment;
 use crate::store::{AttachmentOp, Change, Class, Store, Version};
@@ -19,7 +21,9 @@ pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
 /// Two addresses of either family for container a.
 fn four<S: Store>(trial: &mut Trial<S>) -> Result<Owner, Stop> {
     let a = container("a")?;
-    for (pool, address) in [("v4", "10.6.0.10"), ("v4", "10.6.0.11"), ("v6", "fd00:6::10"), ("v6", "fd00:6::11")] {
+    for (pool, address) in
+        [("v4", "10.6.0.10"), ("v4", "10.6.0.11"), ("v6", "fd00:6::10"), ("v6", "fd00:6::11")]
+    {
         trial.take(pool, address, &a)?;
     }
     Ok(a)
@@ -51,7 +55,10 @@ fn life<S: Store>(trial: &mut Trial<S>) -> Outcome {
     attached(trial, &a, std::slice::from_ref(&moved))?;
     // What is not there can be removed all the same.
     trial.attach(&a, vec![AttachmentOp::Remove(eth1.nic.clone())])?;
-    trial.attach(&a, vec![AttachmentOp::Set(eth1.clone()), AttachmentOp::Clear, AttachmentOp::Set(eth0.clone())])?;
+    trial.attach(
+        &a,
+        vec![AttachmentOp::Set(eth1.clone()), AttachmentOp::Clear, AttachmentOp::Set(eth0.clone())],
+    )?;
     attached(trial, &a, &[eth0])?;
     trial.attach(&a, vec![AttachmentOp::Clear])?;
     attached(trial, &a, &[])?;
@@ -64,11 +71,17 @@ fn forget<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let eth1 = attachment("eth1", &[("v4", "10.6.0.11")])?;
     trial.attach(&a, vec![AttachmentOp::Set(eth0.clone()), AttachmentOp::Set(eth1.clone())])?;
     // Without effect while the record is there.
-    trial.attach(&a, vec![AttachmentOp::Forget(addr("10.6.0.10")?), AttachmentOp::Forget(addr("10.6.0.77")?)])?;
+    trial.attach(
+        &a,
+        vec![AttachmentOp::Forget(addr("10.6.0.10")?), AttachmentOp::Forget(addr("10.6.0.77")?)],
+    )?;
     attached(trial, &a, &[eth0, eth1])?;
     trial.release("v4", "10.6.0.10", &a)?;
     trial.release("v4", "10.6.0.11", &a)?;
-    trial.attach(&a, vec![AttachmentOp::Forget(addr("10.6.0.10")?), AttachmentOp::Forget(addr("10.6.0.11")?)])?;
+    trial.attach(
+        &a,
+        vec![AttachmentOp::Forget(addr("10.6.0.10")?), AttachmentOp::Forget(addr("10.6.0.11")?)],
+    )?;
     // A NIC without any address is gone.
     attached(trial, &a, &[attachment("eth0", &[("v6", "fd00:6::10")])?])?;
     trial.release("v6", "fd00:6::10", &a)?;
@@ -117,7 +130,8 @@ fn stale<S: Store>(trial: &mut Trial<S>) -> Outcome {
         Ok(_) => attached(trial, &a, &[eth0, late]),
         Err(Class::Conflict) => {
             attached(trial, &a, std::slice::from_ref(&eth0))?;
-            let answer = trial.commit(&[Change::Attachments { owner: a.clone(), version: Version::ANY, ops }]);
+            let answer =
+                trial.commit(&[Change::Attachments { owner: a.clone(), version: Version::ANY, ops }]);
             holds("a change without a version to be stored", answer.is_ok(), &answer)?;
             attached(trial, &a, &[eth0, late])
         }

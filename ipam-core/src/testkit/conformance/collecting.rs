@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Case;
 use super::requests::met;
 use super::trial::{
-    Outcome, PATIENCE, Stop, Trial, addr, assignment, case, container, dual, equal, holds, nic, pod, stamp, three,
+    Outcome, PATIENCE, Stop, Trial, addr, assignment, case, container, dual, equal, holds, nic, pod, stamp,
+    three,
 };
 use crate::death::{EarlierBoot, RuntimeList};
 use crate::machine::{Collect, Collected, Confirm, Release, Released};
@@ -33,7 +34,10 @@ fn release<S: Store>(trial: &mut Trial<S>, owner: &Owner, scope: ReleaseScope) -
     let atomic = trial.is_atomic();
     let Released { mut addresses } = trial.run(Release::new(request, atomic))?;
     addresses.sort();
-    Ok(addresses.into_iter().map(|assignment| format!("{} {}", assignment.pool, assignment.address)).collect())
+    Ok(addresses
+        .into_iter()
+        .map(|assignment| format!("{} {}", assignment.pool, assignment.address))
+        .collect())
 }
 
 fn frees<S: Store>(trial: &mut Trial<S>, owner: &Owner, scope: ReleaseScope, expected: &[&str]) -> Outcome {
@@ -67,7 +71,11 @@ fn release_nic<S: Store>(trial: &mut Trial<S>) -> Outcome {
     trial.plant("v6", "fd00:6::12", &a)?;
     let eth0 = ReleaseScope::Nic("eth0".parse()?);
     frees(trial, &a, eth0.clone(), &["v4 10.6.0.10", "v6 fd00:6::10"])?;
-    trial.booked(&[("v4", "10.6.0.11", &a, "eth1"), ("v4", "10.6.0.12", &b, "eth0"), ("v6", "fd00:6::12", &a, "-")])?;
+    trial.booked(&[
+        ("v4", "10.6.0.11", &a, "eth1"),
+        ("v4", "10.6.0.12", &b, "eth0"),
+        ("v6", "fd00:6::12", &a, "-"),
+    ])?;
     frees(trial, &a, eth0, &[])?;
     let holdings = trial.holdings(&a)?;
     let nics: Vec<&str> = holdings.attachments.iter().map(|attachment| attachment.nic.as_str()).collect();
@@ -87,10 +95,17 @@ fn release_address<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let (a, b) = two_owners(trial)?;
     frees(trial, &a, ReleaseScope::Address(addr("10.6.0.12")?), &[])?;
     frees(trial, &a, ReleaseScope::Address(addr("10.6.0.10")?), &["v4 10.6.0.10"])?;
-    trial.booked(&[("v4", "10.6.0.11", &a, "eth1"), ("v4", "10.6.0.12", &b, "eth0"), ("v6", "fd00:6::10", &a, "eth0")])?;
+    trial.booked(&[
+        ("v4", "10.6.0.11", &a, "eth1"),
+        ("v4", "10.6.0.12", &b, "eth0"),
+        ("v6", "fd00:6::10", &a, "eth0"),
+    ])?;
     let holdings = trial.holdings(&a)?;
-    let named = holdings.attachments.iter().flat_map(|attachment| &attachment.assignments).any(|a| a.pool.as_str() == "v4"
-        && a.address.to_string() == "10.6.0.10");
+    let named = holdings
+        .attachments
+        .iter()
+        .flat_map(|attachment| &attachment.assignments)
+        .any(|a| a.pool.as_str() == "v4" && a.address.to_string() == "10.6.0.10");
     holds("no NIC to have 10.6.0.10", !named, &holdings.attachments)
 }
 
@@ -104,7 +119,9 @@ fn late_release<S: Store>(trial: &mut Trial<S>) -> Outcome {
     met(trial, request)?;
     let request = always(trial, &new)?;
     met(trial, request)?;
-    for scope in [ReleaseScope::All, ReleaseScope::Nic("eth0".parse()?), ReleaseScope::Address(addr("10.6.0.10")?)] {
+    for scope in
+        [ReleaseScope::All, ReleaseScope::Nic("eth0".parse()?), ReleaseScope::Address(addr("10.6.0.10")?)]
+    {
         frees(trial, &old, scope, &[])?;
         trial.booked(&[("v4", "10.6.0.10", &new, "eth0")])?;
     }
@@ -128,7 +145,12 @@ fn confirm<S: Store>(trial: &mut Trial<S>) -> Outcome {
     for (owner, nic, expected, missing) in [
         (&a, "eth0", ["10.6.0.11", "10.6.0.10"], vec![addr("10.6.0.11")?]),
         (&a, "eth9", ["10.6.0.10", "10.6.0.11"], vec![addr("10.6.0.10")?, addr("10.6.0.11")?]),
-        (&container("nobody")?, "eth0", ["10.6.0.10", "10.6.0.11"], vec![addr("10.6.0.10")?, addr("10.6.0.11")?]),
+        (
+            &container("nobody")?,
+            "eth0",
+            ["10.6.0.10", "10.6.0.11"],
+            vec![addr("10.6.0.10")?, addr("10.6.0.11")?],
+        ),
     ] {
         let answer = ask(trial, owner, nic, &expected)?;
         equal("missing", &answer.map_err(|unconfirmed| unconfirmed.missing).err(), &Some(missing))?;
@@ -142,7 +164,10 @@ fn boots<S: Store>(trial: &mut Trial<S>) -> Result<Vec<String>, Stop> {
     if records.iter().all(|holding| holding.record.stamp.is_none()) {
         return Err(Stop::Skip("the store keeps no stamps"));
     }
-    Ok(records.into_iter().map(|h| h.record.stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.boot)).collect())
+    Ok(records
+        .into_iter()
+        .map(|h| h.record.stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.boot))
+        .collect())
 }
 
 fn stamped<S: Store>(trial: &Trial<S>, owner: &Owner, boot: &str) -> Result<AllocationRequest, Stop> {
@@ -182,9 +207,14 @@ fn by_list<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let other_network = RuntimeList::new("web", []);
     collect(trial, other_network, false)?;
     equal("records after a list of another network", &trial.records()?.len(), &3)?;
-    let list = RuntimeList::new("net", [("c".to_owned(), "eth0".to_owned()), ("a".to_owned(), "eth9".to_owned())]);
+    let list =
+        RuntimeList::new("net", [("c".to_owned(), "eth0".to_owned()), ("a".to_owned(), "eth9".to_owned())]);
     let collected = collect(trial, list.clone(), false)?;
-    holds("nobody else to be dead", collected.dead.iter().all(|holding| holding.record.owner == a), &collected)?;
+    holds(
+        "nobody else to be dead",
+        collected.dead.iter().all(|holding| holding.record.owner == a),
+        &collected,
+    )?;
     trial.booked(&[("v4", "10.6.0.11", &other, "eth0"), ("v4", "10.6.0.12", &c, "eth0")])?;
     let collected = collect(trial, list, false)?;
     equal("dead after a collection", &collected.dead, &Vec::new())
@@ -212,7 +242,8 @@ fn dry<S: Store>(trial: &mut Trial<S>) -> Outcome {
 fn by_boot<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let [_, other, c] = population(trial, "boot-1")?;
     boots(trial)?;
-    let judge = EarlierBoot { boot: "boot-2".to_owned(), first_seen: trial.now(), delay: Duration::from_secs(7_200) };
+    let judge =
+        EarlierBoot { boot: "boot-2".to_owned(), first_seen: trial.now(), delay: Duration::from_secs(7_200) };
     collect(trial, judge.clone(), false)?;
     equal("records before the delay is over", &trial.records()?.len(), &3)?;
     // The runtime brings c back, which confirms its record.

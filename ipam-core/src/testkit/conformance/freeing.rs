@@ -125,7 +125,12 @@ fn rebind<S: Store>(trial: &mut Trial<S>) -> Outcome {
     trial.take("v4", "10.6.0.10", &old)?;
     let eth0 = attachment("eth0", &[("v4", "10.6.0.10")])?;
     trial.attach(&old, vec![AttachmentOp::Set(eth0.clone())])?;
-    let op = PoolOp::Rebind { address: addr("10.6.0.10")?, from: old.clone(), to: new.clone(), stamp: Some(stamp("boot-2")) };
+    let op = PoolOp::Rebind {
+        address: addr("10.6.0.10")?,
+        from: old.clone(),
+        to: new.clone(),
+        stamp: Some(stamp("boot-2")),
+    };
     let change = trial.on_pool("v4", vec![op])?;
     trial.store(change)?;
     trial.attach(&new, vec![AttachmentOp::Set(eth0.clone())])?;

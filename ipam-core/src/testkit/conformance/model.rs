@@ -14,7 +14,8 @@ use crate::pool::PoolSpec;
 use crate::record::{Record, Stamp};
 use crate::request::{AllocationRequest, Follow, NicRequest, ReleaseRequest, ReleaseScope};
 use crate::store::{
-    AttachmentOp, Change, Holding, Holdings, Obstacle, PageQuery, PickQuery, PoolOp, Start, Store, Version, Want,
+    AttachmentOp, Change, Holding, Holdings, Obstacle, PageQuery, PickQuery, PoolOp, Start, Store, Version,
+    Want,
 };
 use crate::testkit::MemoryStore;
 
@@ -153,12 +154,20 @@ enum Deed {
 /// # Errors
 /// The first difference, with the number of the step.
 pub fn against_model<S: Store>(store: S, setup: &Setup, actions: &[Action]) -> Result<(), Box<Failure>> {
-    let model = setup.memory(MemoryStore::atomic()).map_err(|error| failure("a setup without overlaps", &error.to_string()))?;
-    let mut pair =
-        Pair { store: Trial::new(store, setup.clone()), model: Trial::new(model, setup.clone()), setup, stamps: None };
+    let model = setup
+        .memory(MemoryStore::atomic())
+        .map_err(|error| failure("a setup without overlaps", &error.to_string()))?;
+    let mut pair = Pair {
+        store: Trial::new(store, setup.clone()),
+        model: Trial::new(model, setup.clone()),
+        setup,
+        stamps: None,
+    };
     for (step, action) in actions.iter().enumerate() {
         pair.step(*action).map_err(|stop| match stop {
-            Stop::Mismatch { expected, found } => failure(&format!("step {step}, {action:?}: {expected}"), &found),
+            Stop::Mismatch { expected, found } => {
+                failure(&format!("step {step}, {action:?}: {expected}"), &found)
+            }
             Stop::Skip(why) => failure(&format!("step {step}, {action:?}: an outcome"), why),
         })?;
     }
@@ -200,7 +209,12 @@ impl<S: Store> Pair<'_, S> {
         self.compare_records("the records", found, expected)
     }
 
-    fn compare_records(&mut self, what: &str, mut found: Vec<Holding>, mut expected: Vec<Holding>) -> Outcome {
+    fn compare_records(
+        &mut self,
+        what: &str,
+        mut found: Vec<Holding>,
+        mut expected: Vec<Holding>,
+    ) -> Outcome {
         if self.stamps.is_none() && found.len() == expected.len() {
             let stamped = |(_, holding): &(&Holding, &Holding)| holding.record.stamp.is_some();
             let first = found.iter().zip(&expected).find(stamped);
@@ -231,7 +245,13 @@ impl<S: Store> Pair<'_, S> {
             Action::Allocate { owner: number, incarnation, nics, pools, follow, policy, ask } => {
                 let request = self.allocation(&owner(number, incarnation)?, nics, pools, ask)?;
                 let stamp = Some(Stamp { boot: format!("boot-{}", incarnation % 2), at: self.model.now() });
-                Some(Deed::Allocate(Box::new(AllocationRequest { follow, policy, stamp, cooldown: REST, ..request })))
+                Some(Deed::Allocate(Box::new(AllocationRequest {
+                    follow,
+                    policy,
+                    stamp,
+                    cooldown: REST,
+                    ..request
+                })))
             }
             Action::Release { owner: number, incarnation, scope, which } => {
                 let scope = match scope % 3 {
@@ -242,7 +262,8 @@ impl<S: Store> Pair<'_, S> {
                         None => return Ok(None),
                     },
                 };
-                let request = ReleaseRequest::new(owner(number, incarnation)?, scope, self.model.now() + PATIENCE);
+                let request =
+                    ReleaseRequest::new(owner(number, incarnation)?, scope, self.model.now() + PATIENCE);
                 Some(Deed::Release(ReleaseRequest { cooldown: REST, ..request }))
             }
             Action::Take { owner: number, incarnation, pool, address, again } => {
@@ -282,7 +303,8 @@ impl<S: Store> Pair<'_, S> {
                 Some(Deed::Pick(self.question(pool, want, Vec::new())))
             }
             Action::Collect { alive } => {
-                let containers = (0..OWNERS).filter(|number| number % 2 == 0 && alive >> (number / 2) & 1 == 1);
+                let containers =
+                    (0..OWNERS).filter(|number| number % 2 == 0 && alive >> (number / 2) & 1 == 1);
                 let valid = containers.map(|number| (name(number), "nic0".to_owned()));
                 Some(Deed::Collect(RuntimeList::new("net", valid)))
             }
@@ -292,7 +314,13 @@ impl<S: Store> Pair<'_, S> {
 
     /// An incarnation that is new to the attachments asks for all NICs: a store that notes the incarnation with each
     /// record could not tell which one wrote last if some stayed behind.
-    fn allocation(&mut self, owner: &Owner, nics: u8, pools: u8, ask: Option<u16>) -> Result<AllocationRequest, Stop> {
+    fn allocation(
+        &mut self,
+        owner: &Owner,
+        nics: u8,
+        pools: u8,
+        ask: Option<u16>,
+    ) -> Result<AllocationRequest, Stop> {
         let holdings = self.model.holdings(owner)?;
         let moved = holdings.bound.is_some_and(|bound| bound != *owner);
         let mut request = AllocationRequest::new(owner.clone(), self.model.now() + PATIENCE);
@@ -303,8 +331,12 @@ impl<S: Store> Pair<'_, S> {
                 continue;
             }
             let names = |family: Family| {
-                let chosen = self.setup.pools.iter().enumerate().filter(|(index, _)| pools >> (index % 8) & 1 == 1);
-                chosen.filter(|(_, pool)| pool.family() == family).map(|(_, pool)| pool.name().clone()).collect()
+                let chosen =
+                    self.setup.pools.iter().enumerate().filter(|(index, _)| pools >> (index % 8) & 1 == 1);
+                chosen
+                    .filter(|(_, pool)| pool.family() == family)
+                    .map(|(_, pool)| pool.name().clone())
+                    .collect()
             };
             let asked = ask.filter(|_| number == 0).and_then(|ask| address(self.pool(pools)?, ask));
             request.nics.push(NicRequest {
@@ -329,8 +361,11 @@ impl<S: Store> Pair<'_, S> {
         };
         let op = PoolOp::Release { address: record.address, owner: owner.clone(), seen };
         // No effect while the record is there; otherwise a store that keeps the NIC with the record has forgotten it anyway.
-        let forget =
-            Change::Attachments { owner, version: Version::ANY, ops: vec![AttachmentOp::Forget(record.address)] };
+        let forget = Change::Attachments {
+            owner,
+            version: Version::ANY,
+            ops: vec![AttachmentOp::Forget(record.address)],
+        };
         Ok(Some(Deed::Commit(vec![self.change(spec, vec![op]), forget])))
     }
 
@@ -353,7 +388,13 @@ impl<S: Store> Pair<'_, S> {
     }
 
     fn change(&self, pool: &PoolSpec, ops: Vec<PoolOp>) -> Change {
-        Change::Pool { pool: pool.name().clone(), version: Version::ANY, ops, now: self.model.now(), cooldown: REST }
+        Change::Pool {
+            pool: pool.name().clone(),
+            version: Version::ANY,
+            ops,
+            now: self.model.now(),
+            cooldown: REST,
+        }
     }
 
     fn question(&self, pool: &PoolSpec, want: Want, except: Vec<Addr>) -> PickQuery {
@@ -407,9 +448,12 @@ fn done<S: Store>(trial: &mut Trial<S>, deed: &Deed) -> Result<String, Stop> {
             released.sort();
             format!("{released:?}")
         }
-        Deed::Commit(changes) if atomic => format!("{:?}", trial.commit(changes).map(|versions| versions.len())),
+        Deed::Commit(changes) if atomic => {
+            format!("{:?}", trial.commit(changes).map(|versions| versions.len()))
+        }
         Deed::Commit(changes) => {
-            let stored: Result<Vec<_>, _> = changes.iter().map(|change| trial.commit(std::slice::from_ref(change))).collect();
+            let stored: Result<Vec<_>, _> =
+                changes.iter().map(|change| trial.commit(std::slice::from_ref(change))).collect();
             format!("{:?}", stored.map(|versions| versions.len()))
         }
         Deed::Pick(query) => match trial.ask(query)?.outcome {
@@ -418,7 +462,10 @@ fn done<S: Store>(trial: &mut Trial<S>, deed: &Deed) -> Result<String, Stop> {
         },
         Deed::Collect(list) => {
             let dead = trial.run(Collect::new(list.clone(), atomic, false, deadline))?.dead;
-            format!("{:?}", dead.iter().map(|holding| (&holding.pool, holding.record.address)).collect::<Vec<_>>())
+            format!(
+                "{:?}",
+                dead.iter().map(|holding| (&holding.pool, holding.record.address)).collect::<Vec<_>>()
+            )
         }
         Deed::Pass(time) => {
             trial.pass(*time);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::trial::{
-    Outcome, Stop, Trial, addr, case, container, equal, holds, mismatch, pool, pool_with, take, take_again, three,
+    Outcome, Stop, Trial, addr, case, container, equal, holds, mismatch, pool, pool_with, take, take_again,
+    three,
 };
 use super::{Case, Setup};
 use crate::addr::Addr;
@@ -59,7 +60,8 @@ fn except<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let view = trial.ask(&PickQuery { except: except.clone(), ..query.clone() })?;
     equal("all but all", &view.outcome, &Err(Obstacle::Exhausted { capacity: 3 }))?;
     for start in [Start::Rotate, Start::Spread(1)] {
-        let view = trial.ask(&PickQuery { want: Want::Any(start), except: except.clone(), ..query.clone() })?;
+        let view =
+            trial.ask(&PickQuery { want: Want::Any(start), except: except.clone(), ..query.clone() })?;
         equal("all but all", &view.outcome, &Err(Obstacle::Exhausted { capacity: 3 }))?;
     }
     Ok(())
@@ -68,7 +70,10 @@ fn except<S: Store>(trial: &mut Trial<S>) -> Outcome {
 /// 10.6.0.10 to .17, of which .10 and .12 are excluded, .11 and .14 reserved: four are left. An address of another subnet is reserved too.
 fn holes() -> Result<Setup, Stop> {
     let pool = pool_with("v4", "10.6.0.0/24", &["10.6.0.10-10.6.0.17"], &["10.6.0.10", "10.6.0.12"], false)?;
-    Ok(Setup::new(vec![pool], vec!["10.6.0.11".parse()?, "10.6.0.14".parse()?, "192.0.2.1".parse()?, "fd00::1".parse()?]))
+    Ok(Setup::new(
+        vec![pool],
+        vec!["10.6.0.11".parse()?, "10.6.0.14".parse()?, "192.0.2.1".parse()?, "fd00::1".parse()?],
+    ))
 }
 
 fn set_aside<S: Store>(trial: &mut Trial<S>) -> Outcome {
@@ -190,7 +195,10 @@ fn rotate<S: Store>(trial: &mut Trial<S>) -> Outcome {
 
 fn five() -> Result<Setup, Stop> {
     // Two runs: the number counts addresses of the pool, not of the subnet.
-    Ok(Setup::new(vec![pool("v4", "10.6.0.0/24", &["10.6.0.10-10.6.0.11", "10.6.0.20-10.6.0.22"])?], Vec::new()))
+    Ok(Setup::new(
+        vec![pool("v4", "10.6.0.0/24", &["10.6.0.10-10.6.0.11", "10.6.0.20-10.6.0.22"])?],
+        Vec::new(),
+    ))
 }
 
 fn spread<S: Store>(trial: &mut Trial<S>) -> Outcome {
@@ -204,7 +212,9 @@ fn spread<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let found = trial.pick("v4", Want::Any(Start::Spread(u128::MAX)))?;
     // 2^128 - 1 is a multiple of five.
     equal("the largest number", &found, &Ok(addr("10.6.0.10")?))?;
-    for (index, address) in ["10.6.0.21", "10.6.0.22", "10.6.0.10", "10.6.0.11", "10.6.0.20"].into_iter().enumerate() {
+    for (index, address) in
+        ["10.6.0.21", "10.6.0.22", "10.6.0.10", "10.6.0.11", "10.6.0.20"].into_iter().enumerate()
+    {
         trial.gives("v4", Want::Any(Start::Spread(3)), address)?;
         trial.take("v4", address, &container(&format!("c{index}"))?)?;
     }

@@ -1,7 +1,8 @@
 //! Cases of reading: what an owner holds, and pages of records.
 
 use super::trial::{
-    Outcome, Stop, Trial, addr, assignment, attachment, case, container, equal, holds, mismatch, pod, pool, three,
+    Outcome, Stop, Trial, addr, assignment, attachment, case, container, equal, holds, mismatch, pod, pool,
+    three,
 };
 use super::{Case, Setup};
 use crate::addr::Addr;
@@ -33,7 +34,8 @@ fn held<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let a = container("a")?;
     trial.take("v4", "10.6.0.11", &a)?;
     let holdings = trial.holdings(&a)?;
-    let records: Vec<_> = holdings.records.iter().map(|h| (h.record.address, h.record.owner.clone(), h.nic.clone())).collect();
+    let records: Vec<_> =
+        holdings.records.iter().map(|h| (h.record.address, h.record.owner.clone(), h.nic.clone())).collect();
     equal("records", &records, &vec![(addr("10.6.0.11")?, a.clone(), None)])?;
     equal("attachments", &holdings.attachments, &Vec::new())?;
     let pools: Vec<&str> = holdings.pools.iter().map(|pool| pool.name().as_str()).collect();
@@ -114,7 +116,10 @@ fn walk<S: Store>(trial: &mut Trial<S>, mut query: PageQuery) -> Result<Vec<(Poo
 }
 
 fn places(of: impl Fn(&(&str, &str, &str)) -> bool) -> Result<Vec<(PoolName, Addr)>, Stop> {
-    MANY.iter().filter(|place| of(place)).map(|(pool, address, _)| Ok((pool.parse()?, addr(address)?))).collect()
+    MANY.iter()
+        .filter(|place| of(place))
+        .map(|(pool, address, _)| Ok((pool.parse()?, addr(address)?)))
+        .collect()
 }
 
 fn pages<S: Store>(trial: &mut Trial<S>) -> Outcome {
@@ -141,7 +146,11 @@ fn filters<S: Store>(trial: &mut Trial<S>) -> Outcome {
         let query = PageQuery { pool: Some("b".parse()?), ..all(limit) };
         equal("records of pool b", &walk(trial, query)?, &places(|(pool, _, _)| *pool == "b")?)?;
         let query = PageQuery { pool: Some("a".parse()?), scope: containers, ..all(limit) };
-        equal("records of containers in pool a", &walk(trial, query)?, &places(|(pool, _, id)| *pool == "a" && *id != "p")?)?;
+        equal(
+            "records of containers in pool a",
+            &walk(trial, query)?,
+            &places(|(pool, _, id)| *pool == "a" && *id != "p")?,
+        )?;
         let query = PageQuery { pool: Some("none".parse()?), ..all(limit) };
         equal("records of no pool", &walk(trial, query)?, &Vec::new())?;
     }

@@ -1,7 +1,8 @@
 //! Cases of whole requests: [`Allocate`] run on the store.
 
 use super::trial::{
-    Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, mismatch, nic, pod, pool, pool_with, three,
+    Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, mismatch, nic, pod, pool,
+    pool_with, three,
 };
 use super::{Case, Setup};
 use crate::machine::{Allocate, Allocation, Refusal, Why};
@@ -139,8 +140,12 @@ fn fallback<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let request = trial.request(&container("e")?).nic(nic("eth0", &order, &[])?);
     let refusal = refused(trial, request)?;
     holds("a refusal for want of addresses", refusal.is_exhausted(), &refusal)?;
-    let verdicts: Vec<(String, Why)> =
-        refusal.slots.into_iter().flat_map(|slot| slot.verdicts).map(|v| (v.pool.to_string(), v.why)).collect();
+    let verdicts: Vec<(String, Why)> = refusal
+        .slots
+        .into_iter()
+        .flat_map(|slot| slot.verdicts)
+        .map(|v| (v.pool.to_string(), v.why))
+        .collect();
     let expected = [
         ("none", Why::Obstacle(Obstacle::NoPool)),
         ("off", Why::Obstacle(Obstacle::Disabled)),
@@ -179,15 +184,19 @@ fn refusal_of_second<S: Store>(trial: &mut Trial<S>) -> Outcome {
     gets(trial, request, &["eth0 last 10.7.0.10"])?;
     let request = trial.request(&b).nic(nic("eth0", &["v4"], &[])?);
     gets(trial, request, &["eth0 v4 10.6.0.10"])?;
-    let request =
-        trial.request(&b).nic(nic("eth0", &["v4"], &[])?).nic(nic("eth1", &[], &["v6"])?).nic(nic("eth2", &["last"], &[])?);
+    let request = trial.request(&b).nic(nic("eth0", &["v4"], &[])?).nic(nic("eth1", &[], &["v6"])?).nic(nic(
+        "eth2",
+        &["last"],
+        &[],
+    )?);
     refused(trial, request)?;
     trial.booked(&[("last", "10.7.0.10", &a, "eth0"), ("v4", "10.6.0.10", &b, "eth0")])
 }
 
 fn by_value<S: Store>(trial: &mut Trial<S>) -> Outcome {
     let a = container("a")?;
-    let eth0 = NicRequest { asks: vec![addr("fd00:6::12")?, addr("10.6.0.11")?], ..nic("eth0", &["v4"], &["v6"])? };
+    let eth0 =
+        NicRequest { asks: vec![addr("fd00:6::12")?, addr("10.6.0.11")?], ..nic("eth0", &["v4"], &["v6"])? };
     let request = trial.request(&a).nic(eth0.clone());
     gets(trial, request, &["eth0 v4 10.6.0.11", "eth0 v6 fd00:6::12"])?;
     let commits = trial.commits();
@@ -213,12 +222,14 @@ fn by_value_refused<S: Store>(trial: &mut Trial<S>) -> Outcome {
     }
     let request = trial.request(&b).nic(asking(nic("eth0", &["v4"], &[])?, "10.6.0.99")?);
     let refusal = refused(trial, request)?;
-    let whys: Vec<&Why> = refusal.slots.iter().flat_map(|slot| &slot.verdicts).map(|verdict| &verdict.why).collect();
+    let whys: Vec<&Why> =
+        refusal.slots.iter().flat_map(|slot| &slot.verdicts).map(|verdict| &verdict.why).collect();
     equal("verdicts", &whys, &vec![&Why::Obstacle(Obstacle::Outside)])?;
     // A NIC that has an address gets no second one by asking for it.
     let request = trial.request(&a).nic(asking(nic("eth5", &["v4"], &[])?, "10.6.0.12")?);
     let refusal = refused(trial, request)?;
-    let whys: Vec<&Why> = refusal.slots.iter().flat_map(|slot| &slot.verdicts).map(|verdict| &verdict.why).collect();
+    let whys: Vec<&Why> =
+        refusal.slots.iter().flat_map(|slot| &slot.verdicts).map(|verdict| &verdict.why).collect();
     equal("verdicts", &whys, &vec![&Why::HoldsOther(super::trial::assignment("v4", "10.6.0.11")?)])?;
     trial.booked(&[("v4", "10.6.0.11", &a, "eth5")])
 }

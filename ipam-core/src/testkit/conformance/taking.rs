@@ -1,7 +1,8 @@
 //! Cases of taking: one owner an address, and commits that are stored whole or not at all.
 
 use super::trial::{
-    Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, pool, release, take, take_again, three,
+    Outcome, Stop, Trial, addr, attachment, case, container, dual, equal, holds, pool, release, take,
+    take_again, three,
 };
 use super::{Case, Setup};
 use crate::store::{AttachmentOp, Change, Class, Obstacle, PoolOp, Start, Store, Version, Want};
@@ -104,10 +105,18 @@ fn whole_commit<S: Store>(trial: &mut Trial<S>) -> Outcome {
     }
     let on_v6 = trial.on_pool("v6", vec![take("fd00:6::11", &b)?])?;
     let both = attachment("eth0", &[("v4", "10.6.0.10"), ("v6", "fd00:6::11")])?;
-    let attached = Change::Attachments { owner: b.clone(), version: Version::ANY, ops: vec![AttachmentOp::Set(both.clone())] };
+    let attached = Change::Attachments {
+        owner: b.clone(),
+        version: Version::ANY,
+        ops: vec![AttachmentOp::Set(both.clone())],
+    };
     let answer = trial.commit(&[on_v4, on_v6, attached]);
     equal("versions", &answer.map(|versions| versions.len()), &Ok(3))?;
-    trial.booked(&[("v4", "10.6.0.10", &b, "eth0"), ("v6", "fd00:6::10", &a, "-"), ("v6", "fd00:6::11", &b, "eth0")])?;
+    trial.booked(&[
+        ("v4", "10.6.0.10", &b, "eth0"),
+        ("v6", "fd00:6::10", &a, "-"),
+        ("v6", "fd00:6::11", &b, "eth0"),
+    ])?;
     equal("attachments", &trial.holdings(&b)?.attachments, &vec![both])
 }
 
@@ -118,7 +127,13 @@ fn stale<S: Store>(trial: &mut Trial<S>) -> Outcome {
     equal("pick", &seen.outcome, &Ok(addr("10.6.0.10")?))?;
     let planned = |owner, address| {
         let ops = vec![take(address, owner)?];
-        let change = Change::Pool { pool: "v4".parse()?, version: seen.version.clone(), ops, now: query.now, cooldown: query.cooldown };
+        let change = Change::Pool {
+            pool: "v4".parse()?,
+            version: seen.version.clone(),
+            ops,
+            now: query.now,
+            cooldown: query.cooldown,
+        };
         Ok::<_, Stop>(change)
     };
     trial.store(planned(&a, "10.6.0.10")?)?;

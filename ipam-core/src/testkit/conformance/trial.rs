@@ -14,8 +14,8 @@ use crate::pool::{PoolFields, PoolName, PoolSpec};
 use crate::record::{Assignment, Attachment, Record, Stamp, Time};
 use crate::request::{AllocationRequest, NicRequest};
 use crate::store::{
-    AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery, PickView, PoolOp, Query, Start,
-    Store, StoreError, Version, View, Want,
+    AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery, PickView,
+    PoolOp, Query, Start, Store, StoreError, Version, View, Want,
 };
 use crate::testkit::ManualClock;
 
@@ -136,7 +136,8 @@ pub(super) fn stamp(boot: &str) -> Stamp {
 
 /// A request for one NIC from these pools.
 pub(super) fn nic(name: &str, v4: &[&str], v6: &[&str]) -> Result<NicRequest, Stop> {
-    let names = |pools: &[&str]| pools.iter().map(|pool| pool.parse()).collect::<Result<Vec<PoolName>, Error>>();
+    let names =
+        |pools: &[&str]| pools.iter().map(|pool| pool.parse()).collect::<Result<Vec<PoolName>, Error>>();
     Ok(NicRequest { v4: names(v4)?, v6: names(v6)?, ..NicRequest::new(name.parse()?) })
 }
 
@@ -200,7 +201,13 @@ impl<S: Store> Trial<S> {
 
     /// A question for the pool without exceptions or cooldown.
     pub(super) fn query(&self, pool: &str, want: Want) -> Result<PickQuery, Stop> {
-        Ok(PickQuery { pool: pool.parse()?, want, except: Vec::new(), now: self.now(), cooldown: Duration::ZERO })
+        Ok(PickQuery {
+            pool: pool.parse()?,
+            want,
+            except: Vec::new(),
+            now: self.now(),
+            cooldown: Duration::ZERO,
+        })
     }
 
     pub(super) fn pick(&mut self, pool: &str, want: Want) -> Result<Result<Addr, Obstacle>, Stop> {
@@ -257,7 +264,12 @@ impl<S: Store> Trial<S> {
         self.cooling_on_pool(pool, ops, Duration::ZERO)
     }
 
-    pub(super) fn cooling_on_pool(&self, pool: &str, ops: Vec<PoolOp>, cooldown: Duration) -> Result<Change, Stop> {
+    pub(super) fn cooling_on_pool(
+        &self,
+        pool: &str,
+        ops: Vec<PoolOp>,
+        cooldown: Duration,
+    ) -> Result<Change, Stop> {
         Ok(Change::Pool { pool: pool.parse()?, version: Version::ANY, ops, now: self.now(), cooldown })
     }
 
@@ -313,7 +325,8 @@ impl<S: Store> Trial<S> {
             let change = self.on_pool(pool, vec![op.clone()])?;
             let answer = self.commit(&[change]);
             let records = self.records()?;
-            let found = records.iter().any(|holding| holding.pool == name && holding.record.address == address);
+            let found =
+                records.iter().any(|holding| holding.pool == name && holding.record.address == address);
             if found == there {
                 return Ok(());
             }
