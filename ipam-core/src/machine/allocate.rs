@@ -92,7 +92,9 @@ impl Allocate {
             return Step::Read(Query::Pick(query));
         }
         if let Some(refusal) = plan.refusal(&self.request.owner) {
-            return self.give_back(&plan, Then::Refuse(refusal), now);
+            // Where nothing but the store stands against it, the store's own words say more: a full disk, a size limit.
+            let then = if refusal.is_unwritable() { Then::GiveUp(GiveUp::Store) } else { Then::Refuse(refusal) };
+            return self.give_back(&plan, then, now);
         }
         let changes = plan.changes(&self.request, now);
         self.commit(plan, changes.into())
@@ -187,14 +189,14 @@ impl Allocate {
                 left.pop_front();
                 self.go_on_giving_back(left, then)
             }
-            Err(class) => match self.backoff.after::<()>(class, now) {
-                Step::WaitUntil(until) => {
-                    self.state = State::Paused(Some((left, then)));
-                    Step::WaitUntil(until)
-                }
-                // What could not be given back waits for the owner's next try or its release.
-                _ => self.end(then),
-            },
+            Err(class) => {
+                let Step::WaitUntil(until) = self.backoff.after::<()>(class, now) else {
+                    // What could not be given back waits for the owner's next try or its release.
+                    return self.end(then);
+                };
+                self.state = State::Paused(Some((left, then)));
+                Step::WaitUntil(until)
+            }
         }
     }
 

@@ -62,18 +62,14 @@ mod tests {
         let mut now = Time::default();
         let mut longest = Duration::ZERO;
         loop {
-            match backoff.after::<()>(Class::Conflict, now) {
-                Step::WaitUntil(until) => {
-                    assert!(until > now, "a pause is never empty before the deadline");
-                    longest = longest.max(until.since(now));
-                    now = until;
-                }
-                Step::GiveUp(why) => {
-                    assert_eq!(why, GiveUp::Deadline);
-                    break;
-                }
-                other => panic!("{other:?}"),
-            }
+            let step = backoff.after::<()>(Class::Conflict, now);
+            let Step::WaitUntil(until) = step else {
+                assert_eq!(step, Step::GiveUp(GiveUp::Deadline));
+                break;
+            };
+            assert!(until > now, "a pause is never empty before the deadline");
+            longest = longest.max(until.since(now));
+            now = until;
         }
         assert_eq!(now, Time::from_millis(10_000));
         assert!(longest <= Duration::from_millis(PAUSE_MAX_MS));

@@ -11,6 +11,7 @@ mod confirm;
 mod plan;
 mod refusal;
 mod release;
+mod slot;
 
 pub use allocate::{Allocate, Allocation};
 pub use collect::{Collect, Collected};

@@ -62,6 +62,13 @@ impl Refusal {
         format!("{}, for {}", slots.join("; "), self.owner)
     }
 
+    /// Whether some address failed for no other reason than that the store refuses to write.
+    pub(super) fn is_unwritable(&self) -> bool {
+        self.slots.iter().any(|slot| {
+            !slot.verdicts.is_empty() && slot.verdicts.iter().all(|verdict| verdict.why == Why::Unwritable)
+        })
+    }
+
     /// Whether more addresses in a pool would have helped.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {

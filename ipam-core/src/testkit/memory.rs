@@ -214,9 +214,9 @@ impl State {
         };
         let outcome = pool.state.pick(query);
         let (version, spec) = (version(pool.version), Some(Arc::clone(pool.state.spec())));
-        let outcome = outcome.map_err(|obstacle| match obstacle {
-            Obstacle::Held(holding) => Obstacle::Held(Box::new(self.holding(&holding.pool, &holding.record))),
-            other => other,
+        let outcome = outcome.map_err(|obstacle| {
+            let Obstacle::Held(holding) = obstacle else { return obstacle };
+            Obstacle::Held(Box::new(self.holding(&holding.pool, &holding.record)))
         });
         // A pool of the same subnet may have given out an address that this one keeps no record of.
         let outcome = match (outcome, query.want) {

@@ -98,21 +98,14 @@ fn action(policies: Vec<Policy>) -> impl Strategy<Value = Action> {
     let starts = prop_oneof![select(starts), any::<u128>().prop_map(Start::Spread)];
     let follow = select(vec![Follow::Never, Follow::WhilePoolsMatch, Follow::Always]);
     let who = (any::<u8>(), any::<u8>());
-    let allocate = (
-        who.clone(),
-        any::<u8>(),
-        pool_masks(),
-        follow,
-        select(policies),
-        option::weighted(0.2, any::<u16>()),
-    );
+    let allocate =
+        (who, any::<u8>(), pool_masks(), follow, select(policies), option::weighted(0.2, any::<u16>()));
     let allocate = allocate.prop_map(|((owner, incarnation), nics, pools, follow, policy, ask)| {
         Action::Allocate { owner, incarnation, nics, pools, follow, policy, ask }
     });
-    let release =
-        (who.clone(), any::<u8>(), any::<u16>()).prop_map(|((owner, incarnation), scope, which)| {
-            Action::Release { owner, incarnation, scope, which }
-        });
+    let release = (who, any::<u8>(), any::<u16>()).prop_map(|((owner, incarnation), scope, which)| {
+        Action::Release { owner, incarnation, scope, which }
+    });
     let take = (who, any::<u8>(), any::<u16>(), any::<bool>()).prop_map(
         |((owner, incarnation), pool, address, again)| Action::Take {
             owner,

@@ -3,7 +3,18 @@
 //! A failure names the seed; `SPIDERPOOL_SEED=N cargo test -p ipam-core --test simulation` runs that one again, step by step
 //! the same.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops at the first surprise; the lints spare test functions only"
+)]
+
 mod books;
+mod errand;
 mod world;
 
 use ipam_core::testkit::{FaultRates, MemoryStore, Weather};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use ipam_core::testkit::{Ended, Event, MemoryStore, Simulator, TaskId, Weather};
 use ipam_core::{
-    Addr, Allocate, Allocation, AllocationRequest, Collect, Collected, Confirm, Confirmed, EarlierBoot,
-    Family, Follow, NicRequest, Owner, OwnerKind, Policy, PoolFields, PoolName, PoolSpec, RangeSet, Refusal,
-    Release, ReleaseRequest, ReleaseScope, Released, RuntimeList, Stamp, Unconfirmed,
+    Addr, Allocate, AllocationRequest, Collect, Confirm, EarlierBoot, Family, Follow, NicRequest, Owner,
+    OwnerKind, Policy, PoolFields, PoolName, PoolSpec, RangeSet, Release, ReleaseRequest, ReleaseScope,
+    RuntimeList, Stamp,
 };
 
 use crate::books::Books;
+use crate::errand::{Count, Errand, Outcome};
 
 /// Machines on their way at once.
 const CROWD: usize = 12;
@@ -19,48 +20,6 @@ const NAMES: u64 = 16;
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];
 /// Longer than all pauses of a request on a failing store.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Any machine's outcome.
-enum Outcome {
-    Allocated(Result<Allocation, Refusal>),
-    Released(Released),
-    Confirmed(Result<Confirmed, Unconfirmed>),
-    Collected(Collected),
-}
-
-/// What a task was to do.
-#[derive(Clone, Debug)]
-enum Errand {
-    Allocate(Owner),
-    Release(Owner),
-    Confirm(Owner),
-    Collect,
-}
-
-impl Errand {
-    fn is_of_containers(&self) -> bool {
-        match self {
-            Self::Allocate(owner) | Self::Release(owner) | Self::Confirm(owner) => {
-                owner.kind() == OwnerKind::Container
-            }
-            Self::Collect => true,
-        }
-    }
-}
-
-/// What has happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Count {
-    pub(crate) operations: u64,
-    pub(crate) done: u64,
-    pub(crate) refused: u64,
-    pub(crate) crashed: u64,
-    pub(crate) gave_up: u64,
-    pub(crate) freed: usize,
-    pub(crate) collected: usize,
-    pub(crate) boots: u64,
-    pub(crate) injected: u64,
-}
 
 pub(crate) struct World {
     simulator: Simulator<MemoryStore, Outcome>,
@@ -169,7 +128,7 @@ impl World {
     fn somebody(&mut self, next: bool) -> Owner {
         let number = self.roll(NAMES);
         let name = format!("o{number}");
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             return Owner::container("net", &name).unwrap();
         }
         let restart = next && self.roll(4) == 0;

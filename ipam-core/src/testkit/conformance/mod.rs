@@ -16,6 +16,7 @@
 //! [`against_model`] compares a store with [`MemoryStore`] step by step over actions made by
 //! [`strategies::actions`](crate::testkit::strategies::actions).
 
+mod action;
 mod attaching;
 mod collecting;
 mod freeing;
@@ -35,7 +36,8 @@ use crate::rangeset::RangeSet;
 use crate::store::Store;
 use crate::testkit::memory::{MemoryError, MemoryStore};
 
-pub use self::model::{Action, against_model};
+pub use self::action::Action;
+pub use self::model::against_model;
 
 use self::trial::{Outcome, Stop, Trial};
 

@@ -2,20 +2,19 @@
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::trial::{Outcome, PATIENCE, Stop, Trial, equal, holds};
 use super::{Failure, Setup};
 use crate::addr::{Addr, Family};
 use crate::death::RuntimeList;
 use crate::drive::Clock;
-use crate::ledger::Policy;
 use crate::machine::{Allocate, Collect, Release};
 use crate::owner::{Nic, Owner, OwnerKind};
 use crate::pool::PoolSpec;
 use crate::record::{Record, Stamp};
-use crate::request::{AllocationRequest, Follow, NicRequest, ReleaseRequest, ReleaseScope};
+use crate::request::{AllocationRequest, NicRequest, ReleaseRequest, ReleaseScope};
 use crate::store::{
-    AttachmentOp, Change, Holding, Holdings, Obstacle, PageQuery, PickQuery, PoolOp, Start, Store, Version,
-    Want,
+    AttachmentOp, Change, Holding, Holdings, Obstacle, PageQuery, PickQuery, PoolOp, Store, Version, Want,
 };
 use crate::testkit::MemoryStore;
 
@@ -26,107 +25,6 @@ const REST: Duration = Duration::from_millis(50);
 const PAGE_RECORDS: usize = 4;
 
 const NAME: &str = "against the model";
-
-/// Something to do with a store. The numbers choose among what the setup has, by their remainder, so that any value
-/// means something and a failing sequence can be shortened.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Action {
-    /// A request for one or two NICs; the answer is compared, a refusal too.
-    Allocate {
-        /// Who asks: even numbers are containers, odd ones pods.
-        owner: u8,
-        /// Which incarnation of it.
-        incarnation: u8,
-        /// One bit for each NIC, at least one counts.
-        nics: u8,
-        /// One bit for each pool that is a candidate.
-        pools: u8,
-        /// Whether addresses follow.
-        follow: Follow,
-        /// Which address to take.
-        policy: Policy,
-        /// An address asked for by value.
-        ask: Option<u16>,
-    },
-    /// A release by request.
-    Release {
-        /// Whose.
-        owner: u8,
-        /// Which incarnation of it.
-        incarnation: u8,
-        /// 0: all; 1: one NIC; 2: one address.
-        scope: u8,
-        /// Which NIC or address.
-        which: u16,
-    },
-    /// A record taken past the machines, as by another program.
-    Take {
-        /// For whom.
-        owner: u8,
-        /// Which incarnation of it.
-        incarnation: u8,
-        /// From which pool.
-        pool: u8,
-        /// Which address, some of which the pool does not give out.
-        address: u16,
-        /// Whether by [`PoolOp::TakeAgain`].
-        again: bool,
-    },
-    /// A record freed past the machines.
-    Free {
-        /// Which record.
-        record: u16,
-        /// Whether in the name of its holder or of another.
-        rightly: bool,
-        /// Whether with its stamp, another or none.
-        seen: Option<bool>,
-    },
-    /// A record confirmed past the machines.
-    Confirm {
-        /// Which record.
-        record: u16,
-        /// Whether in the name of its holder or of another.
-        rightly: bool,
-    },
-    /// Two takes in one change, either of which may fail.
-    TakeTwo {
-        /// For whom.
-        owner: u8,
-        /// From which pool.
-        pool: u8,
-        /// Which addresses.
-        addresses: [u16; 2],
-    },
-    /// A question for an address.
-    Pick {
-        /// Of which pool.
-        pool: u8,
-        /// Where to start.
-        start: Start,
-        /// Addresses not to be given.
-        except: [u16; 2],
-    },
-    /// A question for one address.
-    PickOne {
-        /// Of which pool.
-        pool: u8,
-        /// Which address.
-        address: u16,
-        /// Whether the asker uses it already.
-        again: bool,
-    },
-    /// A collection by a list that has one bit for each container.
-    Collect {
-        /// Who is alive.
-        alive: u8,
-    },
-    /// Time passes.
-    Pass {
-        /// So much.
-        millis: u8,
-    },
-}
 
 /// What an action comes to on the books as they are.
 #[derive(Debug)]
@@ -327,7 +225,10 @@ impl<S: Store> Pair<'_, S> {
         for number in 0..NICS {
             let nic = nic(u16::from(number))?;
             let attached = holdings.attachments.iter().any(|attachment| attachment.nic == nic);
-            if nics >> number & 1 == 0 && !(moved && attached) && !(number == 0 && nics % (1 << NICS) == 0) {
+            if nics >> number & 1 == 0
+                && !(moved && attached)
+                && !(number == 0 && nics.is_multiple_of(1 << NICS))
+            {
                 continue;
             }
             let names = |family: Family| {

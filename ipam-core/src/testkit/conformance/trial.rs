@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Case, Setup};
 use crate::addr::Addr;
-use crate::drive::{Clock, DriveError, run};
+use crate::drive::{Clock, run};
 use crate::error::Error;
 use crate::fault::Faults;
 use crate::machine::Machine;
@@ -186,17 +186,17 @@ impl<S: Store> Trial<S> {
 
     pub(super) fn holdings(&mut self, owner: &Owner) -> Result<Holdings, Stop> {
         let pools = self.setup.pools.iter().map(|pool| pool.name().clone()).collect();
-        match self.read(&Query::Holdings { owner: owner.clone(), pools })? {
-            View::Holdings(holdings) => Ok(holdings),
-            other => Err(mismatch("View::Holdings", &format!("{other:?}"))),
-        }
+        let view = self.read(&Query::Holdings { owner: owner.clone(), pools })?;
+        let View::Holdings(holdings) = view else {
+            return Err(mismatch("View::Holdings", &format!("{view:?}")));
+        };
+        Ok(holdings)
     }
 
     pub(super) fn ask(&mut self, query: &PickQuery) -> Result<PickView, Stop> {
-        match self.read(&Query::Pick(query.clone()))? {
-            View::Pick(view) => Ok(view),
-            other => Err(mismatch("View::Pick", &format!("{other:?}"))),
-        }
+        let view = self.read(&Query::Pick(query.clone()))?;
+        let View::Pick(view) = view else { return Err(mismatch("View::Pick", &format!("{view:?}"))) };
+        Ok(view)
     }
 
     /// A question for the pool without exceptions or cooldown.
@@ -226,10 +226,9 @@ impl<S: Store> Trial<S> {
     }
 
     pub(super) fn page(&mut self, query: PageQuery) -> Result<PageView, Stop> {
-        match self.read(&Query::Page(query))? {
-            View::Page(page) => Ok(page),
-            other => Err(mismatch("View::Page", &format!("{other:?}"))),
-        }
+        let view = self.read(&Query::Page(query))?;
+        let View::Page(page) = view else { return Err(mismatch("View::Page", &format!("{view:?}"))) };
+        Ok(page)
     }
 
     /// All records, in order.
@@ -311,15 +310,15 @@ impl<S: Store> Trial<S> {
 
     /// Prepares what a case starts from, whatever faults the store has: a record that no NIC names.
     pub(super) fn plant(&mut self, pool: &str, address: &str, owner: &Owner) -> Outcome {
-        self.insist(pool, take(address, owner)?, address, true)
+        self.insist(pool, &take(address, owner)?, address, true)
     }
 
     /// The reverse of [`Trial::plant`]: the record vanishes, its attachment is not touched.
     pub(super) fn uproot(&mut self, pool: &str, address: &str, owner: &Owner) -> Outcome {
-        self.insist(pool, release(address, owner)?, address, false)
+        self.insist(pool, &release(address, owner)?, address, false)
     }
 
-    fn insist(&mut self, pool: &str, op: PoolOp, address: &str, there: bool) -> Outcome {
+    fn insist(&mut self, pool: &str, op: &PoolOp, address: &str, there: bool) -> Outcome {
         let (name, address): (PoolName, Addr) = (pool.parse()?, addr(address)?);
         for _ in 0..TRIES_MAX {
             let change = self.on_pool(pool, vec![op.clone()])?;
@@ -341,10 +340,8 @@ impl<S: Store> Trial<S> {
 
     /// Runs a machine to its end.
     pub(super) fn run<M: Machine>(&mut self, machine: M) -> Result<M::Output, Stop> {
-        run(machine, &mut self.store, &mut self.clock).map_err(|error| match error {
-            DriveError::Contract => mismatch("an outcome", "an answer of another kind than the question"),
-            other => mismatch("an outcome", &format!("{other:?}")),
-        })
+        run(machine, &mut self.store, &mut self.clock)
+            .map_err(|error| mismatch("an outcome", &format!("{error:?}")))
     }
 }
 
