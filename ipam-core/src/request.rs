@@ -9,6 +9,9 @@ use crate::pool::PoolName;
 use crate::record::{Stamp, Time};
 
 /// Whether addresses follow the owner's identity into its next incarnation.
+///
+/// Requests for addresses of one owner are made one after the other, and those of an earlier incarnation have ended before the next one
+/// asks: no store can tell which of two is the later. Releases may come late and at any time.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Follow {
