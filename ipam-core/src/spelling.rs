@@ -23,20 +23,51 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// Edit distance (insert, delete, replace: one each), row by row.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, letter) in left.chars().enumerate() {
-        let mut next = vec![line.saturating_add(1)];
-        for (column, other) in right.iter().enumerate() {
-            let above = row.get(column.saturating_add(1)).copied().unwrap_or(usize::MAX);
-            let diagonal = row.get(column).copied().unwrap_or(usize::MAX);
-            let before = next.last().copied().unwrap_or(usize::MAX);
-            let replaced = if letter == *other { diagonal } else { diagonal.saturating_add(1) };
-            next.push(replaced.min(above.saturating_add(1)).min(before.saturating_add(1)));
+/// Letters to add, drop, replace or swap with their neighbour (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let mut last_a = None;
+    for (row, ca) in a.chars().enumerate() {
+        let mut current = vec![row.saturating_add(1)];
+        let mut last_b = None;
+        for (column, cb) in b.iter().copied().enumerate() {
+            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX);
+            let left = at(&current, column).saturating_add(1);
+            let up = at(&above, column.saturating_add(1)).saturating_add(1);
+            let diagonal = at(&above, column).saturating_add(usize::from(ca != cb));
+            let mut best = left.min(up).min(diagonal);
+            if last_a == Some(cb) && last_b == Some(ca) {
+                best = best.min(at(&before, column.saturating_sub(1)).saturating_add(1));
+            }
+            current.push(best);
+            last_b = Some(cb);
         }
-        row = next;
+        before = std::mem::replace(&mut above, current);
+        last_a = Some(ca);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, want) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "acb", 1),
+            ("ab", "ba", 1),
+            ("kitten", "sitting", 3),
+            ("levle", "level", 1),
+            ("pool", "pools", 1),
+        ] {
+            assert_eq!(distance(a, b), want, "{a:?} {b:?}");
+        }
+    }
 }

@@ -180,7 +180,7 @@ impl<'a> Keys<'a> {
     pub fn misspelt(&self, known: &[&'static str]) -> Vec<(&'a str, &'static str)> {
         self.names()
             .filter(|name| !known.iter().any(|key| folds_to(name, key)))
-            .filter_map(|name| Some((name, super::spelling::nearest(name, known)?)))
+            .filter_map(|name| Some((name, ipam_core::nearest(name, known)?)))
             .collect()
     }
 

@@ -30,7 +30,6 @@ mod names;
 mod panics;
 mod result;
 mod run;
-mod spelling;
 mod version;
 
 pub use args::CniArgs;
