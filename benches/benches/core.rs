@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ipam_core::{
-    IpRange, Nic, Occupancy, Owner, PickQuery, PoolFields, PoolOp, PoolSpec, PoolState, RangeSet, Record, Start, Time,
-    Want, owner_hash,
+    IpRange, Nic, Occupancy, Owner, PickQuery, PoolFields, PoolOp, PoolSpec, PoolState, RangeSet, Record,
+    Start, Time, Want, owner_hash,
 };
 use spiderpool_benches::{criterion_dir, ratio};
 
@@ -63,7 +63,8 @@ fn lowest_full(c: &mut Criterion) {
 
     let (first, last) = (u32::from(Ipv4Addr::new(10, 6, 0, 0)), u32::from(Ipv4Addr::new(10, 6, 255, 255)));
     // The free ones of the last hundredth are the first that this walk finds: the same 99 % as above, but from the start.
-    let records: Vec<String> = (first..first + (last - first) / 100 * 99).map(|bits| Ipv4Addr::from(bits).to_string()).collect();
+    let records: Vec<String> =
+        (first..first + (last - first) / 100 * 99).map(|bits| Ipv4Addr::from(bits).to_string()).collect();
     group.sample_size(10);
     group.bench_function("go-list-16", |b| b.iter(|| list_materialising(first, last, black_box(&records))));
     group.finish();
@@ -132,7 +133,8 @@ fn scattered_64(c: &mut Criterion) {
                 space24.nth(step % 250).expect("below the size")
             },
             |start| {
-                let address = slash24.first_free_from(start).or_else(|| slash24.first_free()).expect("not full");
+                let address =
+                    slash24.first_free_from(start).or_else(|| slash24.first_free()).expect("not full");
                 slash24.take(black_box(address));
                 slash24.release(black_box(address));
             },
@@ -140,14 +142,20 @@ fn scattered_64(c: &mut Criterion) {
         );
     });
     group.finish();
-    ratio("take-give-back-scattered", "ours-64-million", "ours-24", "at least 0.25 (at most 4 times the /24's time)");
+    ratio(
+        "take-give-back-scattered",
+        "ours-64-million",
+        "ours-24",
+        "at least 0.25 (at most 4 times the /24's time)",
+    );
 }
 
 /// The whole ledger of a pool: pick by policy, take, release, with records.
 fn ledger(c: &mut Criterion) {
     let mut group = c.benchmark_group("ledger-take-release");
     for (name, range) in [("ours-24", "10.6.0.0-10.6.0.255"), ("ours-16", "10.6.0.0-10.6.255.255")] {
-        let fields = PoolFields { subnet: "10.6.0.0/16".into(), ips: vec![range.into()], ..PoolFields::default() };
+        let fields =
+            PoolFields { subnet: "10.6.0.0/16".into(), ips: vec![range.into()], ..PoolFields::default() };
         let spec = PoolSpec::new(&"v4".parse().expect("a name"), &fields.normalised()).expect("a valid pool");
         let records = spec.allocatable().clone();
         let size = records.len();

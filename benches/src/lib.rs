@@ -27,6 +27,9 @@ pub fn ratio(group: &str, ours: &str, baseline: &str, goal: &str) {
         return;
     }
     if let (Some(a), Some(b)) = (median_ns(group, ours), median_ns(group, baseline)) {
-        println!("ratio: {group}: {ours} {a:.0} ns, {baseline} {b:.0} ns: {:.2} times as fast; goal: {goal}", b / a);
+        println!(
+            "ratio: {group}: {ours} {a:.0} ns, {baseline} {b:.0} ns: {:.2} times as fast; goal: {goal}",
+            b / a
+        );
     }
 }

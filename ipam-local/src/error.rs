@@ -141,8 +141,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A read or write of the data base failed; before the next try it must be read what is stored.
-    #[error("the store {} cannot be used at the moment", path.display())]
+    /// A read or write of the data base failed; nothing was stored.
+    #[error("the store {} could not be read or written; nothing was stored, look for errors of its disk", path.display())]
     Sqlite {
         /// The path.
         path: PathBuf,
@@ -184,7 +184,7 @@ pub enum Error {
     },
     /// The rules of admission refuse an object.
     #[error(transparent)]
-    Refused(Box<ipam_core::admission::Refusal>),
+    Refused(Box<ipam_core::admission::Denial>),
     /// An object of one source was to be changed by another.
     #[error(
         "{kind} {name} comes from {stored} and cannot be changed by {asked}; change it there, or delete it first"
@@ -287,9 +287,7 @@ impl StoreError for Error {
     fn class(&self) -> Class {
         match self {
             Self::Condition(_) | Self::AttachmentsMoved { .. } => Class::Conflict,
-            Self::Busy { .. } | Self::Io { .. } | Self::Sqlite { .. } | Self::UnknownOutcome { .. } => {
-                Class::Unavailable
-            }
+            Self::Busy { .. } | Self::UnknownOutcome { .. } => Class::Unavailable,
             Self::NotFound { .. }
             | Self::Deleted { .. }
             | Self::Replaced { .. }
@@ -301,6 +299,8 @@ impl StoreError for Error {
             | Self::Damaged { .. }
             | Self::Full { .. }
             | Self::ReadOnly { .. }
+            | Self::Io { .. }
+            | Self::Sqlite { .. }
             | Self::NotHeld { .. }
             | Self::Unsupported { .. }
             | Self::Refused(_)
@@ -368,8 +368,8 @@ impl From<Error> for Fail {
     }
 }
 
-impl From<ipam_core::admission::Refusal> for Fail {
-    fn from(refusal: ipam_core::admission::Refusal) -> Self {
+impl From<ipam_core::admission::Denial> for Fail {
+    fn from(refusal: ipam_core::admission::Denial) -> Self {
         Error::Refused(Box::new(refusal)).into()
     }
 }
@@ -397,8 +397,18 @@ impl Fail {
     }
 }
 
-/// SQLite's result codes by meaning. A full disk is found before the journal is given up, so nothing is stored then; other
-/// failures of a commit may come from the very last step.
+/// The failures that may come from the last step of a commit, which gives up the journal: whether that took effect only the next
+/// reader sees. Any other one comes before it, and SQLite has undone the transaction or leaves a journal by which the next
+/// opener does.
+const OF_LAST_STEP: &[i32] = &[
+    rusqlite::ffi::SQLITE_IOERR_TRUNCATE,
+    rusqlite::ffi::SQLITE_IOERR_FSYNC,
+    rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC,
+    rusqlite::ffi::SQLITE_IOERR_DELETE,
+    rusqlite::ffi::SQLITE_IOERR_CLOSE,
+];
+
+/// SQLite's result codes by meaning.
 fn of_sqlite(path: &Path, error: rusqlite::Error, committing: bool) -> Error {
     use rusqlite::ErrorCode as Code;
     let path = path.to_owned();
@@ -410,16 +420,14 @@ fn of_sqlite(path: &Path, error: rusqlite::Error, committing: bool) -> Error {
             source: Some(SqliteError(error)),
         };
     };
-    let moved = error
-        .sqlite_error()
-        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED);
     let source = SqliteError(error);
-    if moved {
+    let extended = source.code().unwrap_or_default();
+    if extended == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
         return Error::Replaced { path };
     }
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "SQLite has many codes; what is not named is an outcome to be read again"
+        reason = "SQLite has many codes; the others mean that the disk or the system failed"
     )]
     match code {
         Code::DatabaseCorrupt => Error::Damaged {
@@ -444,7 +452,7 @@ fn of_sqlite(path: &Path, error: rusqlite::Error, committing: bool) -> Error {
             waited: Duration::ZERO,
             what: "the data base itself (a SQLite shell, perhaps)",
         },
-        _ if committing => Error::UnknownOutcome { path, source },
+        _ if committing && OF_LAST_STEP.contains(&extended) => Error::UnknownOutcome { path, source },
         _ => Error::Sqlite { path, source },
     }
 }

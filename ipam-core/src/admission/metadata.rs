@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::refusal::{ObjectKind, Refusal};
+use super::denial::{Denial, ObjectKind};
 use crate::cidr::{net_family, parse_net};
 use crate::pool::{Origin, PoolFields};
 use crate::reserved::ReservedFields;
@@ -88,11 +88,11 @@ pub fn mutate_reserved(fields: &ReservedFields, metadata: &Metadata) -> Reserved
 /// The whole rule for an update of a pool that is being deleted; no other check is made then.
 ///
 /// # Errors
-/// [`Refusal::Terminating`] while the new object carries our finalizer.
-pub fn pool_update_terminating(name: &str, new: &Metadata) -> Result<(), Refusal> {
+/// [`Denial::Terminating`] while the new object carries our finalizer.
+pub fn pool_update_terminating(name: &str, new: &Metadata) -> Result<(), Denial> {
     if new.has_finalizer() {
         let accepted = "removes the finalizer spiderpool.spidernet.io";
-        return Err(Refusal::Terminating { kind: ObjectKind::IpPool, name: name.to_owned(), accepted });
+        return Err(Denial::Terminating { kind: ObjectKind::IpPool, name: name.to_owned(), accepted });
     }
     Ok(())
 }
@@ -102,15 +102,15 @@ pub fn pool_update_terminating(name: &str, new: &Metadata) -> Result<(), Refusal
 /// The original refuses every such update, so that an object with any finalizer could never lose it.
 ///
 /// # Errors
-/// [`Refusal::Terminating`] when the fields differ.
+/// [`Denial::Terminating`] when the fields differ.
 pub fn reserved_update_terminating(
     name: &str,
     old: &ReservedFields,
     new: &ReservedFields,
-) -> Result<(), Refusal> {
+) -> Result<(), Denial> {
     if old.normalised() != new.normalised() {
         let accepted = "leaves the spec unchanged";
-        return Err(Refusal::Terminating { kind: ObjectKind::ReservedIp, name: name.to_owned(), accepted });
+        return Err(Denial::Terminating { kind: ObjectKind::ReservedIp, name: name.to_owned(), accepted });
     }
     Ok(())
 }

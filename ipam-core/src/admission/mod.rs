@@ -1,7 +1,7 @@
 //! Admission: what a write to a pool or a reserved range is changed to, and why it is refused.
 //!
 //! Pure functions from the object before, the object as someone wants it, and the other objects, to the object as it is
-//! to be stored or to a [`Refusal`] with all faults. The webhooks of a cluster and the tools of a single host call the same
+//! to be stored or to a [`Denial`] with all faults. The webhooks of a cluster and the tools of a single host call the same
 //! functions, so a pool that one accepts the other does too.
 //!
 //! Rules about an object alone are [`PoolSpec::new`](crate::PoolSpec::new) and [`ReservedSpec::new`](crate::ReservedSpec::new);
@@ -25,19 +25,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod denial;
 mod metadata;
 mod peer;
 mod pool;
-mod refusal;
 mod reserved;
 
+pub use self::denial::{Denial, ObjectKind};
 pub use self::metadata::{
     FINALIZER, LABEL_APPLICATION, LABEL_CIDR, Metadata, cidr_label, mutate_pool, mutate_reserved,
     pool_update_terminating, reserved_update_terminating,
 };
 pub use self::peer::Peer;
 pub use self::pool::{InUse, pool_create, pool_delete, pool_name, pool_update};
-pub use self::refusal::{ObjectKind, Refusal};
 pub use self::reserved::{reserved_create, reserved_name, reserved_update};
 
 use crate::addr::Family;

@@ -1,7 +1,7 @@
 //! Writes to pools.
 
+use super::denial::{Denial, ObjectKind};
 use super::peer::Peer;
-use super::refusal::{ObjectKind, Refusal};
 use super::{FamilySettings, unchangeable, version_changed};
 use crate::addr::Addr;
 use crate::fault::{Fault, Faults};
@@ -44,9 +44,9 @@ impl<'a> From<(Addr, &'a str)> for InUse<'a> {
 /// A name for a new pool.
 ///
 /// # Errors
-/// [`Refusal::Invalid`] on `metadata.name`, as the API server says it.
-pub fn pool_name(text: &str) -> Result<PoolName, Refusal> {
-    text.parse().map_err(|_| Refusal::invalid(KIND, text, name_fault(text)))
+/// [`Denial::Invalid`] on `metadata.name`, as the API server says it.
+pub fn pool_name(text: &str) -> Result<PoolName, Denial> {
+    text.parse().map_err(|_| Denial::invalid(KIND, text, name_fault(text)))
 }
 
 pub(super) fn name_fault(text: &str) -> Fault {
@@ -61,20 +61,20 @@ pub(super) fn name_fault(text: &str) -> Fault {
 /// Whether a pool may be created beside `peers`, which are all pools there are, of both families.
 ///
 /// # Errors
-/// [`Refusal::AlreadyExists`] if a peer has the name, whatever else is wrong; otherwise [`Refusal::Invalid`] with all faults.
+/// [`Denial::AlreadyExists`] if a peer has the name, whatever else is wrong; otherwise [`Denial::Invalid`] with all faults.
 pub fn pool_create<'a, P>(
     name: &PoolName,
     new: &PoolFields,
     origin: Origin,
     peers: impl IntoIterator<Item = P>,
     families: FamilySettings,
-) -> Result<PoolSpec, Refusal>
+) -> Result<PoolSpec, Denial>
 where
     P: Into<Peer<'a>>,
 {
     let peers: Vec<Peer<'a>> = peers.into_iter().map(Into::into).collect();
     if peers.iter().any(|peer| peer.name() == name.as_str()) {
-        return Err(Refusal::AlreadyExists { kind: KIND, name: name.as_str().to_owned() });
+        return Err(Denial::AlreadyExists { kind: KIND, name: name.as_str().to_owned() });
     }
     let mut examined = Examined::new(new, origin);
     let others = Others {
@@ -87,7 +87,7 @@ where
         ranges: range_faults(&examined, &peers),
     };
     others.put_into(&mut examined);
-    PoolSpec::from_examined(name, examined).map_err(|faults| Refusal::invalid(KIND, name.as_str(), faults))
+    PoolSpec::from_examined(name, examined).map_err(|faults| Denial::invalid(KIND, name.as_str(), faults))
 }
 
 /// Whether a live pool may be changed to `new`. `records` are those of the store, not what a client sent.
@@ -96,7 +96,7 @@ where
 /// [`pool_update_terminating`](super::pool_update_terminating).
 ///
 /// # Errors
-/// [`Refusal::Invalid`] with all faults. Every update meets every rule, also one that touches labels only: a pool that
+/// [`Denial::Invalid`] with all faults. Every update meets every rule, also one that touches labels only: a pool that
 /// became invalid, say since its family was disabled, has to be repaired first.
 pub fn pool_update<'a, 'r, P, R>(
     name: &PoolName,
@@ -106,7 +106,7 @@ pub fn pool_update<'a, 'r, P, R>(
     peers: impl IntoIterator<Item = P>,
     records: impl IntoIterator<Item = R>,
     families: FamilySettings,
-) -> Result<PoolSpec, Refusal>
+) -> Result<PoolSpec, Denial>
 where
     P: Into<Peer<'a>>,
     R: Into<InUse<'r>>,
@@ -119,7 +119,7 @@ where
     if !changed.is_empty() {
         // Addresses, gateway and routes would be held against the wrong network; only the affinity stands alone.
         let faults: Faults = changed.into_iter().chain(examined.affinity_faults).collect();
-        return Err(Refusal::invalid(KIND, name.as_str(), faults));
+        return Err(Denial::invalid(KIND, name.as_str(), faults));
     }
     let peers: Vec<Peer<'a>> =
         peers.into_iter().map(Into::into).filter(|peer| peer.name() != name.as_str()).collect();
@@ -133,17 +133,17 @@ where
     if let Some(left) = examined.allocatable().filter(|_| examined.ips.faults.is_empty()) {
         examined.late_faults.extend(in_use_fault(name, &left, records.into_iter().map(Into::into)));
     }
-    PoolSpec::from_examined(name, examined).map_err(|faults| Refusal::invalid(KIND, name.as_str(), faults))
+    PoolSpec::from_examined(name, examined).map_err(|faults| Denial::invalid(KIND, name.as_str(), faults))
 }
 
 /// Whether a pool with `allocated` addresses in use may be deleted. Where deletes are not guarded
 /// (`enableValidatingResourcesDeletedWebhook`) it always may: the finalizer keeps it until the last record is released.
 ///
 /// # Errors
-/// [`Refusal::InUse`].
-pub fn pool_delete(name: &str, allocated: u64, is_guarded: bool) -> Result<(), Refusal> {
+/// [`Denial::InUse`].
+pub fn pool_delete(name: &str, allocated: u64, is_guarded: bool) -> Result<(), Denial> {
     if is_guarded && allocated > 0 {
-        return Err(Refusal::InUse { kind: KIND, name: name.to_owned(), count: allocated });
+        return Err(Denial::InUse { kind: KIND, name: name.to_owned(), count: allocated });
     }
     Ok(())
 }

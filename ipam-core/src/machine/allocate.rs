@@ -93,7 +93,8 @@ impl Allocate {
         }
         if let Some(refusal) = plan.refusal(&self.request.owner) {
             // Where nothing but the store stands against it, the store's own words say more: a full disk, a size limit.
-            let then = if refusal.is_unwritable() { Then::GiveUp(GiveUp::Store) } else { Then::Refuse(refusal) };
+            let then =
+                if refusal.is_unwritable() { Then::GiveUp(GiveUp::Store) } else { Then::Refuse(refusal) };
             return self.give_back(&plan, then, now);
         }
         let changes = plan.changes(&self.request, now);

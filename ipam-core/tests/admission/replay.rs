@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipam_core::admission::{
-    FamilySettings, InUse, Metadata, Peer, Refusal, mutate_pool, mutate_reserved, pool_create, pool_delete,
+    Denial, FamilySettings, InUse, Metadata, Peer, mutate_pool, mutate_reserved, pool_create, pool_delete,
     pool_name, pool_update, pool_update_terminating, reserved_create, reserved_name, reserved_update,
     reserved_update_terminating,
 };
@@ -18,7 +18,7 @@ use crate::golden::{Case, Object};
 pub(crate) enum Answer {
     Undecodable,
     Allowed { spec: Value, metadata: Metadata },
-    Refused(Refusal),
+    Refused(Denial),
 }
 
 pub(crate) fn replay(file: &str, case: &Case) -> Answer {

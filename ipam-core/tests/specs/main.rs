@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipam_core::admission::{
-    FamilySettings, InUse, Metadata, Peer, Refusal, cidr_label, mutate_pool, pool_create, pool_delete,
+    Denial, FamilySettings, InUse, Metadata, Peer, cidr_label, mutate_pool, pool_create, pool_delete,
     pool_name, pool_update, reserved_create, reserved_update,
 };
 use ipam_core::{
@@ -45,11 +45,11 @@ fn spec(text: &str, fields: &PoolFields) -> PoolSpec {
     PoolSpec::new(&name(text), fields).unwrap()
 }
 
-fn create(new: &PoolFields, peers: &[&PoolSpec]) -> Result<PoolSpec, Refusal> {
+fn create(new: &PoolFields, peers: &[&PoolSpec]) -> Result<PoolSpec, Denial> {
     pool_create(&name("p"), new, Origin::User, peers.iter().copied(), FamilySettings::default())
 }
 
-fn update(old: &PoolSpec, new: &PoolFields, records: &[(Addr, &str)]) -> Result<PoolSpec, Refusal> {
+fn update(old: &PoolSpec, new: &PoolFields, records: &[(Addr, &str)]) -> Result<PoolSpec, Denial> {
     let none: [&PoolSpec; 0] = [];
     let settings = FamilySettings::default();
     pool_update(old.name(), old.fields(), new, Origin::User, none, records.iter().copied(), settings)

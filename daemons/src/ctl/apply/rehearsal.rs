@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ipam_core::admission::{
-    FamilySettings, InUse, ObjectKind, Refusal, pool_create, pool_update, reserved_create, reserved_update,
+    Denial, FamilySettings, InUse, ObjectKind, pool_create, pool_update, reserved_create, reserved_update,
 };
 use ipam_core::{
     Addr, Origin, PoolFields, PoolName, PoolSpec, RangeSet, ReservedFields, ReservedName, ReservedSpec,
@@ -126,7 +126,7 @@ impl Rehearsal {
         fields: &ReservedFields,
         metadata: &Metadata,
     ) -> Result<Applied, String> {
-        let told = |refusal: Refusal| refusal.to_string();
+        let told = |refusal: Denial| refusal.to_string();
         let families = FamilySettings::default();
         let (applied, spec) = match self.reserved.get(name) {
             None => (Applied::Created, reserved_create(name, fields, families).map_err(told)?),

@@ -53,7 +53,7 @@ impl fmt::Display for ObjectKind {
 /// A refused write.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum Denial {
     /// Fields have faults.
     #[error("{kind}.{} {name:?} is invalid: {faults}", ObjectKind::GROUP)]
     Invalid {
@@ -97,7 +97,7 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl Denial {
     pub(super) fn invalid(kind: ObjectKind, name: &str, faults: impl Into<Faults>) -> Self {
         Self::Invalid { kind, name: name.to_owned(), faults: faults.into() }
     }
