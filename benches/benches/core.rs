@@ -1,5 +1,13 @@
 //! Taking an address and giving it back in a pool that is nearly full, against the algorithm of the Go original and against smaller pools.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench that meets something unexpected should stop, and reports on stdout; xtask collects its lines"
+)]
 
 use std::collections::HashSet;
 use std::hint::black_box;

@@ -4,7 +4,14 @@
 //! meet the same weather. `SPIDERPOOL_PLUGIN_DIR` names the folder of our static plugin, `HOST_LOCAL` the baseline;
 //! `cargo xtask bench` sets both.
 #![allow(missing_docs, reason = "a program, not a library")]
-#![expect(clippy::print_stdout, reason = "a bench reports on stdout; xtask collects these lines")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench that meets something unexpected should stop, and reports on stdout; xtask collects its lines"
+)]
 
 use std::fs::{self, File};
 use std::io::Write as _;

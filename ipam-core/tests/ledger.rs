@@ -240,6 +240,8 @@ fn query(want: Want, except: Vec<Addr>, now: Time, cooldown: Duration) -> PickQu
 
 #[derive(Clone, Debug)]
 enum Op {
+    /// The record of this number is released by its holder.
+    Free(u8, u8),
     Apply(Vec<PoolOp>, u8),
     Pick(Want, Vec<Addr>, u8),
     Serve(Vec<Demand>, u8),
@@ -299,6 +301,7 @@ fn demand() -> impl Strategy<Value = Demand> {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
+        5 => any::<(u8, u8)>().prop_map(|(record, cooldown)| Op::Free(record, cooldown)),
         6 => (vec(pool_op(), 0..4), any::<u8>()).prop_map(|(ops, cooldown)| Op::Apply(ops, cooldown)),
         5 => (want(), vec(addr(), 0..3), any::<u8>())
             .prop_map(|(want, except, cooldown)| Op::Pick(want, except, cooldown)),
@@ -332,6 +335,14 @@ proptest! {
                     let fits = pool.apply(ops, now, cooldown(*rest)).is_ok();
                     prop_assert_eq!(fits, model.apply(ops, now, cooldown(*rest)), "{:?}", op);
                 }
+                Op::Free(number, rest) if !model.records.is_empty() => {
+                    let number = usize::from(*number) % model.records.len();
+                    let record = model.records.values().nth(number).unwrap().clone();
+                    let release = PoolOp::Release { address: record.address, owner: record.owner, seen: None };
+                    prop_assert!(pool.apply(std::slice::from_ref(&release), now, cooldown(*rest)).is_ok());
+                    prop_assert!(model.apply(&[release], now, cooldown(*rest)));
+                }
+                Op::Free(..) => {}
                 Op::Pick(want, except, rest) => {
                     let query = query(*want, except.clone(), now, cooldown(*rest));
                     prop_assert_eq!(pool.pick(&query), model.pick(&query), "{:?}", op);

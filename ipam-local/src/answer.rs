@@ -184,6 +184,11 @@ impl Tx<'_> {
         }
         let found = self.pick_any(pool.id, spec.family(), start, pool.last, except)?;
         match found {
+            // The commit would refuse it, and a new plan pick it again.
+            Some(address) if self.found(pool.subnet, address)?.is_some() => Err(Fail::broken(format!(
+                "{address} of IPPool {} counts as free and has a record",
+                pool.name
+            ))),
             Some(address) => Ok(Ok(address)),
             None => Ok(Err(Obstacle::Exhausted {
                 capacity: self.runs(Runs::Space, pool.id, spec.family())?.len(),

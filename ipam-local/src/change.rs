@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use ipam_core::{
-    Addr, Assignment, Attachment, AttachmentOp, Change, Nic, Owner, PoolName, PoolOp, Record, Stamp, Time,
-    Version,
-};
+use ipam_core::{Addr, Change, Nic, Owner, PoolName, PoolOp, Record, Stamp, Time, Version};
 use rusqlite::{OptionalExtension, params};
 
 use crate::answer::{Found, PoolRow, attachments_version};
@@ -108,12 +105,20 @@ impl Tx<'_> {
         Ok((now.at, true))
     }
 
-    /// Puts a record where there is none, and takes its address out of what is free, of its own pool or of another one of the subnet.
+    /// Puts a record where there is none, and takes its address out of what is free or cools.
+    ///
+    /// Both books must agree that nobody has the address: a record that was lost to damage leaves its address taken in the other
+    /// book, and one that a search misses is found there. So no damage to one page has an address given twice.
     pub(crate) fn insert_record(self, pool: &PoolRow, record: &Record, nic: Option<&Nic>) -> Inner<()> {
-        if !self.remove_free(pool.id, record.address)? {
+        let address = record.address;
+        if self.run_with(Runs::Space, pool.id, address)?.is_some() {
+            self.must_be_free(pool, address)?;
+        } else {
             // An address outside of its pool's ranges may lie in another pool's.
-            for other in self.pools_of_subnet(pool.subnet)?.iter().filter(|other| other.id != pool.id) {
-                self.remove_free(other.id, record.address)?;
+            for other in self.pools_of_subnet(pool.subnet)? {
+                if other.id != pool.id && self.run_with(Runs::Space, other.id, address)?.is_some() {
+                    self.must_be_free(&other, address)?;
+                }
             }
         }
         let owner = &record.owner;
@@ -123,7 +128,7 @@ impl Tx<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 pool.subnet,
-                Octets(record.address),
+                Octets(address),
                 pool.id,
                 owner.kind().as_str(),
                 owner.scope(),
@@ -135,6 +140,13 @@ impl Tx<'_> {
             ],
         )?;
         Ok(())
+    }
+
+    fn must_be_free(self, pool: &PoolRow, address: Addr) -> Inner<()> {
+        if self.remove_free(pool.id, address)? {
+            return Ok(());
+        }
+        Err(Fail::broken(format!("{address} of IPPool {} has no record, and is not free either", pool.name)))
     }
 
     /// Deletes a record and gives its address back to the pool of the subnet whose space it is in, if any.
@@ -152,93 +164,6 @@ impl Tx<'_> {
         for other in self.pools_of_subnet(pool.subnet)?.iter().filter(|other| other.id != pool.id) {
             if self.give_back(other.id, address, freeing.now, freeing.cooldown)? {
                 break;
-            }
-        }
-        Ok(())
-    }
-
-    fn change_attachments(self, owner: &Owner, ops: &[AttachmentOp]) -> Inner<Version> {
-        for op in ops {
-            match op {
-                AttachmentOp::Clear => self.detach(owner, |_, _| true)?,
-                AttachmentOp::Remove(nic) => self.detach(owner, |_, attached| attached == nic)?,
-                // A record that the owner still holds keeps its NIC: what was to be released with this was not.
-                AttachmentOp::Forget(address) => self.detach(owner, |record, _| {
-                    record.address == *address && !record.owner.same_holder(owner)
-                })?,
-                AttachmentOp::Set(attachment) => self.attach(owner, attachment)?,
-                _ => return Err(Error::Unsupported { what: "operation on attachments" }.into()),
-            }
-        }
-        if ops.iter().any(|op| matches!(op, AttachmentOp::Set(_))) {
-            self.bind(owner)?;
-        }
-        Ok(attachments_version(&self.records_of(owner)?))
-    }
-
-    fn detach(self, owner: &Owner, is_meant: impl Fn(&Record, &Nic) -> bool) -> Inner<()> {
-        for (_, Found { stored, subnet, .. }) in self.records_of(owner)? {
-            if stored.nic.as_ref().is_some_and(|nic| is_meant(&stored.record, nic)) {
-                self.set_nic(subnet, stored.record.address, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn attach(self, owner: &Owner, attachment: &Attachment) -> Inner<()> {
-        let found = self.records_of(owner)?;
-        let wanted = |pool: &PoolName, address| {
-            attachment
-                .assignments
-                .iter()
-                .any(|assignment| assignment.pool == *pool && assignment.address == address)
-        };
-        for assignment in &attachment.assignments {
-            let held = found.iter().any(|(pool, found)| {
-                *pool == assignment.pool && found.stored.record.address == assignment.address
-            });
-            if !held {
-                let assignment: Assignment = assignment.clone();
-                return Err(Error::NotHeld {
-                    owner: Box::new(owner.clone()),
-                    assignment: Box::new(assignment),
-                }
-                .into());
-            }
-        }
-        for (pool, Found { stored, subnet, .. }) in &found {
-            let address = stored.record.address;
-            let has = stored.nic.as_ref() == Some(&attachment.nic);
-            match (has, wanted(pool, address)) {
-                (false, true) => self.set_nic(*subnet, address, Some(&attachment.nic))?,
-                (true, false) => self.set_nic(*subnet, address, None)?,
-                (true, true) | (false, false) => {}
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn set_nic(self, subnet: i64, address: Addr, nic: Option<&Nic>) -> Inner<()> {
-        self.0.execute(
-            "UPDATE record SET nic = ?3, bound = NULL WHERE subnet = ?1 AND address = ?2",
-            params![subnet, Octets(address), nic.map(Nic::as_str)],
-        )?;
-        Ok(())
-    }
-
-    /// Has all attachments of an identity belong to this incarnation.
-    fn bind(self, owner: &Owner) -> Inner<()> {
-        for (_, Found { stored, subnet, .. }) in self.records_of(owner)? {
-            if stored.nic.is_none() {
-                continue;
-            }
-            let own = stored.record.owner.uid() == owner.uid();
-            let bound = (!own).then(|| owner.uid().to_owned());
-            if stored.bound != bound {
-                self.0.execute(
-                    "UPDATE record SET bound = ?3 WHERE subnet = ?1 AND address = ?2",
-                    params![subnet, Octets(stored.record.address), bound],
-                )?;
             }
         }
         Ok(())

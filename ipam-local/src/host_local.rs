@@ -91,7 +91,7 @@ impl Session<'_> {
         if !path.exists() {
             return Ok(None);
         }
-        match lock::acquire(&path, &mut None, self.patience()) {
+        match lock::acquire_plainly(&path, self.patience()) {
             Ok(Some(file)) => Ok(Some(file)),
             Ok(None) => Err(Error::Busy { path, waited: self.patience(), what: "it (host-local)" }),
             // Who cannot write the folder has nothing to keep waiting there.

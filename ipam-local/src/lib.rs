@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod attach;
 mod boot;
 mod change;
 mod error;

@@ -1,5 +1,13 @@
 //! Pools and reserved ranges: applying, refusing, deleting; export and import.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use bed::{

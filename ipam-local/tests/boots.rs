@@ -1,5 +1,13 @@
 //! What a reboot means: the first session notes it, and what cooled is warm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use std::path::Path;

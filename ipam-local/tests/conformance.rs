@@ -1,5 +1,13 @@
 //! The suite of `ipam-core` holds the store to the contract of the trait.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use bed::{Owned, PATIENCE};

@@ -1,5 +1,13 @@
 //! Faults below SQLite: writes that fail half way, and the states that a power loss can leave on the disk.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use std::fs;
@@ -187,6 +195,51 @@ fn a_torn_journal_is_of_no_account() {
             journal[8..12].fill(0);
         }
         comes_back(&torn, &torn.before, &journal)
+    });
+    outcome.unwrap();
+}
+
+/// A store of a few pages, with its records.
+fn small() -> (Vec<u8>, Vec<Holding>) {
+    let (_dir, path, mut store) = with_pool(&["10.6.0.10-10.6.0.60"]);
+    let mut session = store.session(PATIENCE).unwrap();
+    for number in 0..30 {
+        allocate(&mut session, &container(&format!("old{number}"))).unwrap().unwrap();
+    }
+    for number in (0..30).step_by(4) {
+        bed::release(&mut session, &container(&format!("old{number}"))).unwrap();
+    }
+    drop(session);
+    drop(store);
+    (fs::read(&path).unwrap(), records(&path))
+}
+
+/// Two books must agree before an address is given, so one damaged place gives none twice, whatever it is and whether it is noticed.
+#[test]
+fn one_damaged_place_gives_no_address_twice() {
+    let (sound, records) = small();
+    let mut runner = TestRunner::new(Config { cases: 8000, failure_persistence: None, ..Config::default() });
+    let strategy = (0..sound.len(), prop::collection::vec(any::<u8>(), 1..5));
+    let outcome = runner.run(&strategy, |(at, bytes)| {
+        let mut file = sound.clone();
+        let end = (at + bytes.len()).min(file.len());
+        file[at..end].copy_from_slice(&bytes[..end - at]);
+        let dir = bed::folder();
+        let path = dir.path().join("ipam.db");
+        fs::write(&path, file).unwrap();
+        let mut store = open(&path);
+        let Ok(mut session) = store.session(PATIENCE) else { return Ok(()) };
+        for number in 0..24 {
+            // An error is an answer; what it says is another test's business.
+            let Ok(Ok(given)) = allocate(&mut session, &container(&format!("new{number}"))) else { break };
+            let given = given.attachments[0].assignments[0].address;
+            prop_assert!(
+                records.iter().all(|holding| holding.record.address != given),
+                "{} was given twice",
+                given
+            );
+        }
+        Ok(())
     });
     outcome.unwrap();
 }

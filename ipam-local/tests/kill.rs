@@ -3,6 +3,14 @@
 //! The seed is printed, and `IPAM_LOCAL_SEED` replays it (the moments of the kills, not what the kernel makes of them).
 //! The end-to-end tests do the same to the whole plugin, more often.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use std::collections::BTreeMap;

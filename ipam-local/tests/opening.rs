@@ -1,5 +1,13 @@
 //! What is found at the path of a store: nothing, a store, something else, the remains of one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use std::fs;

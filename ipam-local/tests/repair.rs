@@ -1,5 +1,13 @@
 //! `fsck` finds what another hand did to the file, and repairs what can be.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
+
 mod bed;
 
 use std::path::Path;
@@ -168,4 +176,64 @@ fn an_index_is_built_anew() {
     );
     assert!(found.is_clean(), "{found:?}");
     assert_sound(&mut open(&path));
+}
+
+#[test]
+fn an_address_is_given_only_if_both_books_agree() {
+    for (name, sql) in [
+        ("a record is lost", "DELETE FROM record WHERE address = x'0a06000b'"),
+        ("the address is lost", "UPDATE free SET first = x'0a06000d'"),
+    ] {
+        let (_dir, path, mut store) = with_pool(&["10.6.0.10-10.6.0.15"]);
+        let mut session = store.session(PATIENCE).unwrap();
+        for id in ["a", "b"] {
+            allocate(&mut session, &container(id)).unwrap().unwrap();
+        }
+        drop(session);
+        damage(&path, sql);
+        let (lost, given) = if name.starts_with("a record") {
+            ("10.6.0.11", "10.6.0.12")
+        } else {
+            ("10.6.0.12", "10.6.0.13")
+        };
+        let op = ipam_core::PoolOp::Take(ipam_core::Record {
+            address: lost.parse().unwrap(),
+            owner: container("c"),
+            stamp: None,
+        });
+        let change = ipam_core::Change::Pool {
+            pool: "v4".parse().unwrap(),
+            version: ipam_core::Version::ANY,
+            ops: vec![op],
+            now: ipam_core::Time::default(),
+            cooldown: std::time::Duration::ZERO,
+        };
+        let mut session = store.session(PATIENCE).unwrap();
+        let error = ipam_core::Store::commit(&mut session, &[change]).unwrap_err().to_string();
+        assert!(error.contains("has no record, and is not free either"), "{name}: {error}");
+        assert_eq!(address_of(&allocate(&mut session, &container("d")).unwrap().unwrap()), given, "{name}");
+    }
+}
+
+#[test]
+fn an_address_that_is_free_and_held_is_said_to_be_so_at_once() {
+    let (_dir, path, mut store) = with_pool(&["10.6.0.10-10.6.0.15"]);
+    let mut session = store.session(PATIENCE).unwrap();
+    for id in ["a", "b"] {
+        allocate(&mut session, &container(id)).unwrap().unwrap();
+        bed::release(&mut session, &container("a")).unwrap();
+    }
+    drop(session);
+    damage(
+        &path,
+        "UPDATE free SET first = x'0a06000b' WHERE first = x'0a06000c'; UPDATE pool SET last = NULL",
+    );
+    let mut session = store.session(PATIENCE).unwrap();
+    allocate(&mut session, &container("c")).unwrap().unwrap();
+    let text = allocate(&mut session, &container("d")).unwrap_err();
+    assert!(text.contains("10.6.0.11 of IPPool v4 counts as free and has a record"), "{text}");
+    assert!(text.contains("fsck"), "{text}");
+    assert!(session.fsck(true).unwrap().is_clean());
+    let given = allocate(&mut session, &container("d")).unwrap().unwrap();
+    assert_eq!(address_of(&given), "10.6.0.12");
 }

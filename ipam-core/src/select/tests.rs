@@ -1,3 +1,5 @@
+//! Sources, wildcards and verdicts, by tables.
+
 use super::*;
 use crate::pool::PoolFields;
 use crate::selector::LabelSelector;
@@ -121,7 +123,8 @@ fn restricted_pools() {
             "IPPool a4 is restricted by spec.{field}, which nothing on a host without Kubernetes can meet"
         )
     };
-    let cases: [(&str, fn(&mut PoolFields, Option<LabelSelector>)); 6] = [
+    type Restrict = fn(&mut PoolFields, Option<LabelSelector>);
+    let cases: [(&str, Restrict); 6] = [
         ("nodeName", |fields, _| fields.node_name = vec!["n".into()]),
         ("nodeAffinity", |fields, selector| fields.node_affinity = selector),
         ("namespaceName", |fields, _| fields.namespace_name = vec!["n".into()]),

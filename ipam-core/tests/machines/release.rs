@@ -1,9 +1,11 @@
 //! Release, confirmation and collection.
 
+use std::time::Duration;
+
 use ipam_core::testkit::MemoryStore;
 use ipam_core::{
-    Allocate, Collect, Confirm, DriveError, GiveUp, Holdings, Input, Machine, Query, Release, ReleaseRequest,
-    ReleaseScope, RuntimeList, Stamp, Step, Store, View, run,
+    Allocate, Collect, Confirm, DriveError, EarlierBoot, GiveUp, Holdings, Input, Machine, PoolOp, Query,
+    Release, ReleaseRequest, ReleaseScope, RuntimeList, Stamp, Step, Store, Time, View, run,
 };
 
 use crate::script::{DEADLINE, Fate, START, Script, attached, book, clock, container, nic, pools, request};
@@ -169,6 +171,37 @@ fn a_collection_frees_whatever_got_lost() {
 }
 
 #[test]
+fn an_owner_that_comes_back_during_a_collection_keeps_its_address() {
+    for store in stores() {
+        let mut script = Script::new(store, &[]);
+        let stamp = |boot: &str| Stamp { boot: boot.to_owned(), at: START };
+        for (id, nic, address) in
+            [("x", "eth0", "10.6.0.10"), ("x", "eth1", "10.7.0.10"), ("y", "eth0", "10.6.0.11")]
+        {
+            let expected = vec![address.parse().unwrap()];
+            let machine =
+                Confirm::new(container(id), nic.parse().unwrap(), expected, Some(stamp("boot-1")), DEADLINE);
+            run(machine, &mut script, &mut clock()).unwrap().unwrap();
+        }
+        // Both are of another boot when the page is read; before the commit y is back.
+        let back = move |store: &mut MemoryStore| {
+            let address = "10.6.0.11".parse().unwrap();
+            let op = PoolOp::Confirm { address, owner: container("y"), stamp: stamp("boot-2") };
+            crate::script::commit(store, "a", op);
+        };
+        script.aside = Some((script.commits.len(), Box::new(back)));
+        let judge = EarlierBoot {
+            boot: "boot-2".to_owned(),
+            first_seen: Time::from_millis(0),
+            delay: Duration::from_millis(1),
+        };
+        let atomic = script.is_atomic();
+        run(Collect::new(judge, atomic, false, DEADLINE), &mut script, &mut clock()).unwrap();
+        assert_eq!(book(&script.store), ["a 10.6.0.11 y"]);
+    }
+}
+
+#[test]
 fn a_collection_goes_through_all_pages() {
     let mut store = MemoryStore::atomic();
     let fields = ipam_core::PoolFields {
@@ -182,14 +215,14 @@ fn a_collection_goes_through_all_pages() {
         let address =
             ipam_core::Addr::new(ipam_core::Family::V6, (0xfd00 << 112) + u128::from(number)).unwrap();
         let owner = container(&format!("c{}", number % 2));
-        ipam_core::PoolOp::Take(ipam_core::Record { address, owner, stamp: None })
+        PoolOp::Take(ipam_core::Record { address, owner, stamp: None })
     };
     let change = ipam_core::Change::Pool {
         pool: "big".parse().unwrap(),
         version: ipam_core::Version::ANY,
         ops: (1..=1_500).map(take).collect(),
         now: START,
-        cooldown: std::time::Duration::ZERO,
+        cooldown: Duration::ZERO,
     };
     Store::commit(&mut store, &[change]).unwrap();
     let mut script = Script::new(store, &[]);

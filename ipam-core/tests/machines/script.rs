@@ -149,7 +149,7 @@ pub(crate) fn uproot(store: &mut MemoryStore, pool: &str, address: &str, id: &st
     );
 }
 
-fn commit(store: &mut MemoryStore, pool: &str, op: PoolOp) {
+pub(crate) fn commit(store: &mut MemoryStore, pool: &str, op: PoolOp) {
     let (pool, version) = (pool.parse().unwrap(), Version::ANY);
     let change =
         Change::Pool { pool, version, ops: vec![op], now: START, cooldown: std::time::Duration::ZERO };

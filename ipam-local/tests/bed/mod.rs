@@ -1,7 +1,13 @@
 //! What the tests of the store share: a folder in memory where there is one, a pool, and a store that owns its folder.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected is to fail, and to say so"
+)]
 
 pub(crate) mod worker;
 

@@ -1,3 +1,5 @@
+//! Configurations as runtimes write them.
+
 use super::*;
 
 fn conf(text: &str) -> NetConf {

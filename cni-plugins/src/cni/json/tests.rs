@@ -1,3 +1,5 @@
+//! Keys without case, fields with their paths.
+
 use super::*;
 
 fn json(text: &str) -> Json {

@@ -1,3 +1,5 @@
+//! Results of each version, there and back.
+
 use proptest::prelude::*;
 
 use super::*;

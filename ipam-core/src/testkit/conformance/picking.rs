@@ -228,13 +228,21 @@ fn cooldown<S: Store>(trial: &mut Trial<S>) -> Outcome {
     trial.take("v4", "10.6.0.10", &a)?;
     let change = trial.cooling_on_pool("v4", vec![super::trial::release("10.6.0.10", &a)?], REST)?;
     trial.store(change)?;
-    trial.pass(Duration::from_secs(1));
     let rested = |trial: &mut Trial<S>, want: Want| {
         let query = trial.query("v4", want)?;
         Ok::<_, Stop>(trial.ask(&PickQuery { cooldown: REST, ..query })?.outcome)
     };
     let lowest = Want::Any(Start::Lowest);
     equal("a pick while .10 rests", &rested(trial, lowest)?, &Ok(addr("10.6.0.11")?))?;
+    trial.pass(REST - Duration::from_millis(1));
+    equal("a pick while .10 still rests", &rested(trial, lowest)?, &Ok(addr("10.6.0.11")?))?;
+    trial.pass(Duration::from_millis(1));
+    equal("a pick as soon as .10 has rested", &rested(trial, lowest)?, &Ok(addr("10.6.0.10")?))?;
+    trial.take("v4", "10.6.0.10", &a)?;
+    let change = trial.cooling_on_pool("v4", vec![super::trial::release("10.6.0.10", &a)?], REST)?;
+    trial.store(change)?;
+    trial.pass(Duration::from_secs(1));
+    equal("a pick while .10 rests again", &rested(trial, lowest)?, &Ok(addr("10.6.0.11")?))?;
     // Who asks for it by value gets it, and a full pool gives it to anybody.
     let exact = Want::Exactly(addr("10.6.0.10")?);
     equal("an exact pick of what rests", &rested(trial, exact)?, &Ok(addr("10.6.0.10")?))?;

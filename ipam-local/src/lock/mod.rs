@@ -1,26 +1,28 @@
 //! Waiting for one's turn.
 //!
-//! Writers queue on `flock` of a file beside the store, not on SQLite's own locks: those are polled with growing pauses, and
-//! with 8 writers the unluckiest one waited 18 times longer. A blocked `flock` is woken by the kernel at once. POSIX promises no
-//! order; Linux wakes in the order of arrival, but whoever comes by at that very moment may slip in before the one just woken.
-//! See [`LocalStore::session`](crate::LocalStore::session) for what was measured.
+//! Writers wait on a file beside the store, not on SQLite's own locks: those are polled with growing pauses, and with 8
+//! writers the unluckiest one waited 18 times longer. Here the kernel wakes the next one, in the order of arrival (see [`queue`]).
+//! [`LocalStore::session`](crate::LocalStore::session) says what was measured.
 //!
-//! Safety does not hang on this file: SQLite's locks hold as well, so a deleted lock file costs fairness only. Its *content* says
+//! Safety does not hang on this file: SQLite's locks hold as well, so a deleted lock file costs order only. Its *content* says
 //! that a store was made here, which tells a deleted or emptied store from one whose first creation was cut short.
 
+mod queue;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::mem;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::queue::{Stage, Wait, advance};
 use crate::error::Error;
 use crate::place::Place;
 
-/// Written into the lock file once there is a store beside it.
+/// Written into the lock file, after the queue's line, once there is a store beside it.
 const MADE: &[u8] =
     b"lock of the spiderpool store of the same name; this line says that the store has been made\n";
 
@@ -60,27 +62,45 @@ impl Lock {
     /// Whether the file says that a store was made.
     pub(crate) fn says_made(&self, place: &Place) -> Result<bool, Error> {
         let found = self.0.metadata().map_err(|source| Error::io("examine", &place.lock, source))?;
-        Ok(found.len() > 0)
+        Ok(found.len() > queue::LINE_BYTES)
     }
 
-    /// Has the file say so. Called after the store's first transaction is durable: a crash between the two only means that
-    /// the next process says it.
+    /// Has the file say so. Called after the store's first transaction is durable: a crash between the two, or a disk that
+    /// filled up between them, only means that the next process says it.
     pub(crate) fn say_made(&self, place: &Place) -> Result<(), Error> {
-        (&self.0).write_all(MADE).map_err(|source| Error::io("write to", &place.lock, source))
+        match self.0.write_all_at(MADE, queue::LINE_BYTES) {
+            Err(error)
+                if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Err(Error::io("write to", &place.lock, error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
-/// Takes an exclusive `flock` on a file, making it if need be. `None` after the deadline.
-pub(crate) fn acquire(path: &Path, waiter: &mut Option<Waiter>, left: Duration) -> io::Result<Option<File>> {
+/// Whether the lock file says that a store was made.
+pub(crate) fn says_made(place: &Place) -> bool {
+    fs::metadata(&place.lock).is_ok_and(|found| found.len() > queue::LINE_BYTES)
+}
+
+/// Stands in the queue of a lock file, making it if need be, and takes its lock. `None` after the deadline.
+fn acquire(path: &Path, waiter: &mut Option<Waiter>, left: Duration) -> io::Result<Option<File>> {
     let waiting = match waiter.take().filter(Waiter::resume) {
         Some(waiting) => waiting,
         None => {
-            let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) => Waiter::start(file)?,
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)?;
+            let stage = advance(&file, Stage::Draw, Wait::Try);
+            if stage == Stage::Front && try_lock(&file)? {
+                return Ok(Some(file));
             }
+            Waiter::start(file, stage)?
         }
     };
     let answer = waiting.wait(left);
@@ -90,7 +110,24 @@ pub(crate) fn acquire(path: &Path, waiter: &mut Option<Waiter>, left: Duration) 
     answer.transpose()
 }
 
-/// A thread that blocks in `flock`, which has no deadline of its own (and to interrupt it by a signal needs `unsafe`), while
+/// Takes an exclusive `flock` on a file that is there, without a queue: what other programs do. `None` after the deadline.
+pub(crate) fn acquire_plainly(path: &Path, left: Duration) -> io::Result<Option<File>> {
+    let file = File::open(path)?;
+    if try_lock(&file)? {
+        return Ok(Some(file));
+    }
+    Waiter::start(file, Stage::Front)?.wait(left).transpose()
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A thread that blocks in the kernel, whose waits have no deadline of their own (and to interrupt it by a signal needs `unsafe`), while
 /// the caller waits for the thread.
 #[derive(Debug)]
 pub(crate) struct Waiter(Arc<Shared>);
@@ -121,11 +158,12 @@ impl Shared {
 }
 
 impl Waiter {
-    fn start(file: File) -> io::Result<Self> {
+    fn start(file: File, stage: Stage) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::new(State::Wanted), answered: Condvar::new() });
         let theirs = Arc::clone(&shared);
         thread::Builder::new().name("ipam-local lock".to_owned()).stack_size(WAITER_STACK_BYTES).spawn(
             move || {
+                advance(&file, stage, Wait::Block);
                 let result = loop {
                     match file.lock() {
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -205,6 +243,62 @@ mod tests {
         drop(held);
         Lock::take(&place, &mut waiter, LONG).unwrap();
         assert!(waiter.is_none());
+    }
+
+    #[test]
+    fn turns_come_in_the_order_of_arrival() {
+        let (_dir, place) = place();
+        let held = Lock::take(&place, &mut None, LONG).unwrap();
+        let stand_in_line = || {
+            let mut waiter = None;
+            assert!(acquire(&place.lock, &mut waiter, Duration::ZERO).unwrap().is_none());
+            waiter.unwrap()
+        };
+        let (second, third) = (stand_in_line(), stand_in_line());
+        assert!(third.resume() && second.resume());
+        drop(held);
+        // Whoever comes by at this very moment goes to the end, too.
+        let last = stand_in_line();
+        let file = second.wait(LONG).unwrap().unwrap();
+        assert!(third.wait(Duration::ZERO).is_none() && third.resume());
+        drop(file);
+        let file = third.wait(LONG).unwrap().unwrap();
+        assert!(last.resume() && last.wait(Duration::ZERO).is_none() && last.resume());
+        drop(file);
+        last.wait(LONG).unwrap().unwrap();
+    }
+
+    #[test]
+    fn who_leaves_the_line_holds_nobody_up() {
+        let (_dir, place) = place();
+        let held = Lock::take(&place, &mut None, LONG).unwrap();
+        let mut waiter = None;
+        assert!(acquire(&place.lock, &mut waiter, Duration::ZERO).unwrap().is_none());
+        let mut behind = None;
+        assert!(acquire(&place.lock, &mut behind, Duration::ZERO).unwrap().is_none());
+        drop(held);
+        Lock::take(&place, &mut behind, LONG).unwrap();
+    }
+
+    #[test]
+    fn whatever_stands_in_the_file_there_are_tickets() {
+        for content in [
+            "",
+            "99",
+            "99999999999999999999\n",
+            "09223372036854775807\n",
+            "-0000000000000000001\n",
+            "no number",
+        ] {
+            let (_dir, place) = place();
+            fs::write(&place.lock, content).unwrap();
+            for _ in 0..3 {
+                Lock::take(&place, &mut None, LONG).unwrap();
+            }
+            let line = fs::read_to_string(&place.lock).unwrap();
+            let ticket: u64 = line.lines().next().unwrap().parse().unwrap();
+            assert!((3..=102).contains(&ticket), "{content:?}: {line:?}");
+        }
     }
 
     #[test]
