@@ -31,6 +31,8 @@ const SAMPLES_FULL: usize = 15;
 const RECORDS: u32 = 60_000;
 /// Processes at once.
 const AT_ONCE: usize = 8;
+/// Argument that makes this program the probe of [`resident_peak_bytes`].
+const RESIDENT: &str = "--resident";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A plugin with its configuration.
@@ -189,13 +191,33 @@ fn fsync(folder: &Path) -> Duration {
     median((0..SAMPLES).map(sync).collect())
 }
 
-/// The most memory that a child of this process has had so far, as the kernel counts it.
-fn resident_peak_bytes() -> i64 {
-    nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
-        .map_or(0, |usage| usage.max_rss() * 1024)
+/// The most memory that an ADD or DEL takes, as the kernel counts it. A child counts its parent's memory from before it became
+/// another program, so a small process of its own looks at it: this program, started anew.
+fn resident_peak_bytes(side: &Side) -> u64 {
+    let probe = Command::new(std::env::current_exe().expect("this program"))
+        .args([RESIDENT.as_ref(), side.binary.as_os_str()])
+        .arg(&side.config)
+        .output()
+        .expect("this program starts");
+    String::from_utf8_lossy(&probe.stdout).trim().parse().expect("a number")
+}
+
+/// What the probe does: one ADD, one DEL, and the peak over both.
+fn probe(binary: &str, config: &str) {
+    let side = Side { binary: binary.into(), config: config.to_owned() };
+    side.run("ADD", "resident");
+    side.run("DEL", "resident");
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN);
+    println!("{}", usage.expect("the kernel counts").max_rss() * 1024);
 }
 
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, flag, binary, config] = args.as_slice()
+        && flag == RESIDENT
+    {
+        return probe(binary, config);
+    }
     let name = "bench plugin";
     let Some(plugins) = std::env::var_os("SPIDERPOOL_PLUGIN_DIR").map(PathBuf::from) else {
         println!("skipped: {name}: SPIDERPOOL_PLUGIN_DIR is not set (cargo xtask bench sets it)");
@@ -212,7 +234,6 @@ fn main() {
     let binary = plugins.join("spiderpool");
     let folder = tempfile::tempdir().expect("a temporary folder");
 
-    // First, while no other child has run: the peak over all children so far is ours.
     let (near, far) = (folder.path().join("near"), folder.path().join("far"));
     fs::create_dir_all(&near).and_then(|()| fs::create_dir_all(&far)).expect("a temporary folder");
     let ours_near = ours(&binary, &near);
@@ -220,7 +241,7 @@ fn main() {
     fill_ours(&far);
     let ours_far = ours(&binary, &far);
     adds(&[&ours_far], samples.min(20));
-    let resident = resident_peak_bytes();
+    let resident = resident_peak_bytes(&ours_near).max(resident_peak_bytes(&ours_far));
     let size = fs::metadata(&binary).map_or(0, |meta| meta.len());
 
     let theirs_near = host_local(&baseline, &near);

@@ -62,9 +62,18 @@ pub(crate) fn allocate(
     session: &mut Session<'_>,
     owner: &Owner,
 ) -> Result<Result<Allocation, Refusal>, String> {
+    allocate_within(session, owner, PATIENCE)
+}
+
+/// The same with a deadline.
+pub(crate) fn allocate_within(
+    session: &mut Session<'_>,
+    owner: &Owner,
+    deadline: Duration,
+) -> Result<Result<Allocation, Refusal>, String> {
     let mut nic = NicRequest::new("eth0".parse().unwrap());
     nic.v4.push("v4".parse().unwrap());
-    let mut request = AllocationRequest::new(owner.clone(), BootClock.now() + PATIENCE).nic(nic);
+    let mut request = AllocationRequest::new(owner.clone(), BootClock.now() + deadline).nic(nic);
     request.policy = Policy::Rotate;
     request.stamp = Some(session.stamp());
     run(Allocate::new(request, true), session, &mut BootClock).map_err(|error| chain(&error))
