@@ -184,16 +184,23 @@ impl Tx<'_> {
         }
         let found = self.pick_any(pool.id, spec.family(), start, pool.last, except)?;
         match found {
-            // The commit would refuse it, and a new plan pick it again.
-            Some(address) if self.found(pool.subnet, address)?.is_some() => Err(Fail::broken(format!(
-                "{address} of IPPool {} counts as free and has a record",
-                pool.name
-            ))),
-            Some(address) => Ok(Ok(address)),
+            Some(address) => self.vouched(pool, address).map(Ok),
             None => Ok(Err(Obstacle::Exhausted {
                 capacity: self.runs(Runs::Space, pool.id, spec.family())?.len(),
             })),
         }
+    }
+
+    /// A free address as the other books have it. Where they differ the commit would refuse it, and a new plan pick it again.
+    fn vouched(self, pool: &PoolRow, address: Addr) -> Inner<Addr> {
+        let problem = if self.found(pool.subnet, address)?.is_some() {
+            "has a record"
+        } else if self.run_with(Runs::Space, pool.id, address)?.is_none() {
+            "is not among its addresses"
+        } else {
+            return Ok(address);
+        };
+        Err(Fail::broken(format!("{address} of IPPool {} counts as free and {problem}", pool.name)))
     }
 
     /// Whether the pool may give out this address now, by the order in which a person wants to hear what stands against it.

@@ -14,7 +14,7 @@ pub(crate) const NETWORK: &[&str] =
     &["containernetworking-plugins", "iproute2", "iputils-ping", "util-linux"];
 
 /// What the whole test run needs besides: a container runtime whose root file system is one static binary.
-pub(crate) const RUNTIME: &[&str] = &["podman", "runc", "conmon", "busybox-static", "iptables"];
+pub(crate) const RUNTIME: &[&str] = &["podman", "runc", "conmon", "busybox-static", "iptables", "sqlite3"];
 
 /// Where apt keeps the lists of what it could install; empty on a fresh image.
 const APT_LISTS: &str = "/var/lib/apt/lists";

@@ -174,7 +174,7 @@ fn where_pools_are_named() {
     let nothing = host.call("ADD", &host.config(json!({}))).run().error(100);
     assert_eq!(
         nothing,
-        "spiderpool IP allocation error: no IPPool available, no pool selection rules of any type are specified"
+        "spiderpool IP allocation error: no IPPool available, no pool selection rules of any type are specified; name pools, or make one the default"
     );
     let mut default = pool(5);
     default["default"] = json!(true);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::addr::{Addr, Family};
 use crate::machine::refusal::{Refusal, SlotRefusal, Verdict, Why};
 use crate::machine::slot::{Place, Slot};
-use crate::owner::Owner;
+use crate::owner::{Nic, Owner};
 use crate::pool::{PoolName, PoolSpec};
 use crate::record::{Assignment, Attachment, Time};
 use crate::request::{AllocationRequest, Follow, NicRequest};
@@ -229,7 +229,18 @@ impl Plan {
                 ops.push(AttachmentOp::Set(planned));
             }
         }
+        ops.extend(self.emptied(request));
         ops
+    }
+
+    /// NICs of the request that lose what they have and get nothing: their addresses are of pools that are no candidates any
+    /// more, and they have no others.
+    fn emptied(&self, request: &AllocationRequest) -> impl Iterator<Item = AttachmentOp> {
+        let wanted = |nic: &Nic| request.nics.iter().any(|wanted| wanted.nic == *nic);
+        let planned = |nic: &Nic| self.slots.iter().any(|slot| slot.nic == *nic);
+        let names =
+            self.holdings.attachments.iter().filter(|_| !self.clear).map(|attachment| &attachment.nic);
+        names.filter(move |nic| wanted(nic) && !planned(nic)).cloned().map(AttachmentOp::Remove)
     }
 
     /// Takes planned addresses from other NICs that still name them: an attachment may outlive its records (a release cut

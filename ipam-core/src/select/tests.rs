@@ -95,7 +95,7 @@ fn inline_and_default_pools() {
     let pools = [plain("b4"), default("c4"), default("a4"), default("x6")];
     assert_eq!(outcome(&inline(&["b4", "x6", "a4"]), &pools), "b4 a4/x6/");
     assert_eq!(outcome(&PoolSource::Default, &pools), "a4 c4/x6/");
-    let nothing = "no IPPool available, no pool selection rules of any type are specified";
+    let nothing = "no IPPool available, no pool selection rules of any type are specified; name pools, or make one the default";
     assert_eq!(outcome(&PoolSource::Default, &[plain("b4")]), nothing);
     assert_eq!(outcome(&PoolSource::Default, &[]), nothing);
 }

@@ -89,7 +89,9 @@ impl fmt::Display for Rejected {
 #[non_exhaustive]
 pub enum SelectError {
     /// Nothing names a pool, and none is a default one.
-    #[error("no IPPool available, no pool selection rules of any type are specified")]
+    #[error(
+        "no IPPool available, no pool selection rules of any type are specified; name pools, or make one the default"
+    )]
     NoRules,
     /// A pool that is named does not exist. That fails the request even where others would do.
     #[error("failed to get original IPPool {name}: not found")]

@@ -43,12 +43,27 @@ fn book_host_local() -> Result<()> {
 
 #[test]
 fn book_backup() -> Result<()> {
-    follow("book_backup", "how-to/backup.md", &["sqlite3"])
+    follow("book_backup", "how-to/backup.md", &[])
 }
 
 #[test]
 fn book_store_file() -> Result<()> {
     follow("book_store_file", "reference/store-file.md", &["sqlite3"])
+}
+
+/// What the pages may do to the machine that runs the tests: nothing.
+#[test]
+fn book_cannot_touch_the_machine() -> Result<()> {
+    bed("book_cannot_touch_the_machine", &["mkdir"], |bed| {
+        furnish(bed, &[])?;
+        let folders = ["/root", "/usr", "/tmp", "/"];
+        let page: String = folders.iter().map(|folder| format!("$ mkdir {folder}/of-a-page\n")).collect();
+        for (folder, printed) in folders.iter().zip(play(bed, &steps(&format!("```console\n{page}```\n"))?)?)
+        {
+            ensure!(printed.contains("Read-only file system"), "{folder}: {printed}");
+        }
+        Ok(())
+    })
 }
 
 /// Follows a page as a reader would.
@@ -61,10 +76,13 @@ fn follow(test: &str, page: &str, tools: &[&str]) -> Result<()> {
         furnish(bed, tools)?;
         let printed = play(bed, &steps)?;
         let mut wrong = String::new();
-        for (step, printed) in steps.iter().filter(|step| matches!(step, Step::Command { .. })).zip(&printed) {
+        for (step, printed) in steps.iter().filter(|step| matches!(step, Step::Command { .. })).zip(&printed)
+        {
             let Step::Command { line, text, shown } = step else { continue };
             if !page::matches(shown, printed) {
-                wrong.push_str(&format!("\n{page}:{line}: $ {text}\n--- the page shows\n{shown}--- it prints\n{printed}"));
+                wrong.push_str(&format!(
+                    "\n{page}:{line}: $ {text}\n--- the page shows\n{shown}--- it prints\n{printed}"
+                ));
             }
         }
         if wrong.is_empty() { Ok(()) } else { bail!("{wrong}") }
@@ -72,16 +90,20 @@ fn follow(test: &str, page: &str, tools: &[&str]) -> Result<()> {
 }
 
 /// A machine that has what the pages take for granted, in front of the real one's folders.
+///
+/// Pages write where a reader would, so everything but the bed is shadowed or read-only: a page that writes elsewhere fails here, and
+/// leaves nothing on the machine. Names of the kernel that have no namespace in a bed, such as the host's, are left alone.
 fn furnish(bed: &Bed, tools: &[&str]) -> Result<()> {
     let dir = bed.dir().display();
     let (plugins, ctl) = (binaries::plugin_dir()?, binaries::spiderpoolctl()?);
     sh(&format!(
-        "hostname host
-         for folder in etc var/log var/cache usr/local/bin; do
+        "mount --bind {dir} {dir}
+         for folder in etc var usr/local/bin; do
              mkdir -p {dir}/over/$folder/upper {dir}/over/$folder/work
              mount -t overlay overlay -o lowerdir=/$folder,upperdir={dir}/over/$folder/upper,workdir={dir}/over/$folder/work /$folder
          done
          mount -t tmpfs tmpfs /opt; mount -t tmpfs tmpfs /srv; mount -t tmpfs tmpfs /mnt
+         mount -o remount,bind,ro /
          rm -rf /etc/cni/net.d; mkdir -p /etc/cni/net.d /srv/target/plugin
          ln -s {}/spiderpool {} /srv/target/plugin/
          ip link add eth0 type veth peer name far; ip link set eth0 up; ip link set far up",
@@ -90,7 +112,11 @@ fn furnish(bed: &Bed, tools: &[&str]) -> Result<()> {
     ))?;
     if tools.contains(&"cnitool") {
         let (cnitool, main) = (binaries::cnitool()?, binaries::main_plugin_dir()?);
-        sh(&format!("mkdir -p /opt/cni/bin; ln -s {} /usr/local/bin/; ln -s {}/bridge /opt/cni/bin/", cnitool.display(), main.display()))?;
+        sh(&format!(
+            "mkdir -p /opt/cni/bin; ln -s {} /usr/local/bin/; ln -s {}/bridge /opt/cni/bin/",
+            cnitool.display(),
+            main.display()
+        ))?;
     }
     if tools.contains(&"podman") {
         fs::write("/usr/local/bin/podman", podman(bed))?;
@@ -115,7 +141,7 @@ exec /usr/bin/podman $state \"$@\"
 /// Runs all commands in one shell, files written between them, and returns what each has printed.
 fn play(bed: &Bed, steps: &[Step]) -> Result<Vec<String>> {
     const MARK: &str = "\u{1e}";
-    let mut script = format!("cd /srv\n");
+    let mut script = String::from("cd /srv\n");
     for (number, step) in steps.iter().enumerate() {
         match step {
             Step::File { path, text } => {
@@ -129,7 +155,11 @@ fn play(bed: &Bed, steps: &[Step]) -> Result<Vec<String>> {
     let file = bed.path("session");
     fs::write(&file, script)?;
     // One stream, in the order in which a terminal would show it.
-    let outcome = run(Command::new("bash").arg("-c").arg(format!("exec 2>&1; . {}", file.display())).env("HOME", "/srv").env("TERM", "dumb"))?;
+    let outcome = run(Command::new("bash")
+        .arg("-c")
+        .arg(format!("exec 2>&1; . {}", file.display()))
+        .env("HOME", "/srv")
+        .env("TERM", "dumb"))?;
     let mut printed: Vec<String> = outcome.stdout.split(&format!("{MARK}\n")).map(str::to_owned).collect();
     ensure!(printed.pop().as_deref() == Some(""), "the session broke off: {outcome}");
     Ok(printed)

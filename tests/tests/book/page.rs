@@ -75,7 +75,8 @@ fn session(block: &[(usize, &str)], steps: &mut Vec<Step>) -> Result<()> {
 
 /// Whether what was printed is what is shown, but for blanks at the ends of lines and a last line without its end.
 pub(crate) fn matches(shown: &str, printed: &str) -> bool {
-    let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    let lines =
+        |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines_match(&lines(shown), &lines(printed))
 }
 
@@ -107,7 +108,8 @@ fn line_matches(shown: &str, printed: &str) -> bool {
 #[test]
 fn pages_are_read() {
     let page = "# Do\n\n<!-- file: a.yaml -->\n```yaml\nx: 1\n```\n1. then\n   ```console\n   $ one \\\n   > --two\n   out\n\n   more\n   $ three\n   ```\n```sh\nnot run\n```\n";
-    let command = |line, text: &str, shown: &str| Step::Command { line, text: text.into(), shown: shown.into() };
+    let command =
+        |line, text: &str, shown: &str| Step::Command { line, text: text.into(), shown: shown.into() };
     assert_eq!(
         steps(page).unwrap(),
         [
