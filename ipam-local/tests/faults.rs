@@ -106,7 +106,7 @@ fn torn() -> Torn {
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA cache_size = 3; PRAGMA cache_spill = 1; \
+            "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL; PRAGMA cache_size = 3; PRAGMA cache_spill = 1; \
              BEGIN IMMEDIATE; \
              UPDATE record SET name = 'torn' || name, nic = 'a-longer-name'; \
              DELETE FROM free; UPDATE pool SET used = 0, last = x'00000000'",
