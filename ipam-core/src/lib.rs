@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+// An address that overflows is another address.
+#![warn(clippy::arithmetic_side_effects)]
 
 mod addr;
 pub mod admission;
@@ -12,10 +14,19 @@ mod items;
 mod ledger;
 mod machine;
 mod name;
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "positions and counts are bounded by the space they count; debug builds assert it"
+)]
 mod occupancy;
 mod owner;
 mod pool;
+#[expect(clippy::arithmetic_side_effects, reason = "the difference of two bounds that are in order")]
 mod range;
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "bounds are in order and apart, which each change asserts"
+)]
 mod rangeset;
 mod record;
 mod request;
@@ -26,6 +37,7 @@ mod selector;
 mod spelling;
 mod store;
 #[cfg(feature = "testkit")]
+#[expect(clippy::arithmetic_side_effects, reason = "counts of a test run")]
 pub mod testkit;
 
 pub use addr::{Addr, Family};

@@ -35,7 +35,9 @@ impl Backoff {
         }
         let pause = self.pause();
         self.tries = self.tries.saturating_add(1);
-        Step::WaitUntil((now + pause).min(self.deadline))
+        #[expect(clippy::arithmetic_side_effects, reason = "an addition to a time saturates")]
+        let until = now + pause;
+        Step::WaitUntil(until.min(self.deadline))
     }
 
     /// Half of the growing pause for sure, the other half by chance: writers that met once should not meet again.
