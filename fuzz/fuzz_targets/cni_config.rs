@@ -26,7 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(result.ips.is_empty() && version < CniVersion::V0_3_0);
             continue;
         };
-        let back = cni_plugins::cni::CniResult::parse(text.as_bytes(), CniVersion::V0_1_0).expect("its own output");
+        let back =
+            cni_plugins::cni::CniResult::parse(text.as_bytes(), CniVersion::V0_1_0).expect("its own output");
         if version >= CniVersion::V1_0_0 {
             assert_eq!(back, result);
         }

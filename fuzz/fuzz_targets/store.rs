@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ipam_core::{
-    Change, Owner, PageQuery, PickQuery, PoolFields, PoolOp, Query, Record, Start, Store as _, Time, Version, View, Want,
+    Change, Owner, PageQuery, PickQuery, PoolFields, PoolOp, Query, Record, Start, Store as _, Time, Version,
+    View, Want,
 };
 use ipam_local::{LocalStore, Metadata, OpenMode, Session, Source};
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +27,9 @@ fn sound() -> &'static (PathBuf, Vec<u8>, Vec<u8>) {
         let path = folder.join("sound.db");
         let mut store = LocalStore::open(&path, OpenMode::CreateIfMissing, DEADLINE).expect("a new store");
         let mut session = store.session(DEADLINE).expect("nobody else is here");
-        for (name, subnet, ips) in [("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.40"), ("v6", "fd00::/64", "fd00::10-fd00::ff")] {
+        for (name, subnet, ips) in
+            [("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.40"), ("v6", "fd00::/64", "fd00::10-fd00::ff")]
+        {
             let fields = PoolFields { subnet: subnet.into(), ips: vec![ips.into()], ..PoolFields::default() };
             let pool = name.parse().expect("a name");
             session.apply_pool(&pool, &fields, &Metadata::default(), &Source::Applied).expect("a valid pool");
@@ -45,16 +48,20 @@ fn sound() -> &'static (PathBuf, Vec<u8>, Vec<u8>) {
 fn take(session: &mut Session<'_>, pool: &str) -> Option<()> {
     let pool: ipam_core::PoolName = pool.parse().ok()?;
     let (now, cooldown) = (Time::default(), Duration::ZERO);
-    let query = PickQuery { pool: pool.clone(), want: Want::Any(Start::Rotate), except: Vec::new(), now, cooldown };
+    let query =
+        PickQuery { pool: pool.clone(), want: Want::Any(Start::Rotate), except: Vec::new(), now, cooldown };
     let View::Pick(view) = session.read(&Query::Pick(query)).ok()? else { panic!("another kind of answer") };
     let address = view.outcome.ok()?;
     let page = PageQuery { scope: None, pool: None, after: None, limit: 10_000 };
     let before = session.read(&Query::Page(page));
     let owner = Owner::container("net", "fuzz").ok()?;
     let op = PoolOp::Take(Record { address, owner, stamp: None });
-    session.commit(&[Change::Pool { pool: pool.clone(), version: Version::ANY, ops: vec![op], now, cooldown }]).ok()?;
+    session
+        .commit(&[Change::Pool { pool: pool.clone(), version: Version::ANY, ops: vec![op], now, cooldown }])
+        .ok()?;
     if let Ok(View::Page(page)) = before {
-        let held = page.records.iter().any(|holding| holding.record.address == address && holding.pool == pool);
+        let held =
+            page.records.iter().any(|holding| holding.record.address == address && holding.pool == pool);
         assert!(!held, "{address} had an owner and was given again");
     }
     Some(())
