@@ -17,7 +17,7 @@ use crate::addr::Addr;
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 use chunk::Chunk;
-use slots::{Entry, Slot, Slots};
+use slots::{Entry, Slot, Slots, Spot};
 
 /// What became of a wish to take an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,14 +73,15 @@ impl Occupancy {
         };
         let (number, offset) = split(position);
         let size = self.size_of(number);
-        let full = match self.state_of(number) {
+        let spot = self.slots.locate(number);
+        let full = match self.state_at(spot, number) {
             State::Full => return Taken::Already,
             State::Empty => {
-                self.slots.insert(Entry { number, slot: Slot::Part(Chunk::only(offset)) });
+                self.slots.insert_at(spot, Entry { number, slot: Slot::Part(Chunk::only(offset)) });
                 size == 1
             }
             State::Part => {
-                let changed = self.slots.update(number, |slot| match slot {
+                let changed = self.slots.update_at(spot, |slot| match slot {
                     Slot::Part(chunk) => chunk.take(offset, size).then(|| chunk.taken() == size),
                     Slot::Full { .. } => None,
                 });
@@ -105,16 +106,17 @@ impl Occupancy {
         };
         let (number, offset) = split(position);
         let size = self.size_of(number);
-        match self.state_of(number) {
+        let spot = self.slots.locate(number);
+        match self.state_at(spot, number) {
             State::Empty => return false,
             State::Full => self.open(number, offset, size),
             State::Part => {
-                let changed = self.slots.update(number, |slot| match slot {
+                let changed = self.slots.update_at(spot, |slot| match slot {
                     Slot::Part(chunk) => chunk.release(offset, size).then(|| chunk.taken() == 0),
                     Slot::Full { .. } => None,
                 });
                 match changed.flatten() {
-                    Some(true) => self.slots.remove(number),
+                    Some(true) => self.slots.remove_at(spot),
                     Some(false) => {}
                     None => return false,
                 }
@@ -212,8 +214,8 @@ impl Occupancy {
         self.slots.heap_bytes()
     }
 
-    fn state_of(&self, number: u128) -> State {
-        match self.slots.floor(number) {
+    fn state_at(&self, spot: Spot, number: u128) -> State {
+        match self.slots.entry(spot) {
             Some(Entry { number: found, slot: Slot::Part(_) }) if *found == number => State::Part,
             Some(entry @ Entry { slot: Slot::Full { .. }, .. }) if number < entry.end() => State::Full,
             _ => State::Empty,
