@@ -342,3 +342,16 @@ pub trait AsyncStore: Sync {
     /// As [`Store::commit`].
     fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send;
 }
+
+impl PoolOp {
+    /// The address that it is about.
+    #[must_use]
+    pub const fn address(&self) -> Addr {
+        match self {
+            Self::Take(record) | Self::TakeAgain(record) => record.address,
+            Self::Release { address, .. } | Self::Rebind { address, .. } | Self::Confirm { address, .. } => {
+                *address
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! test) answer [`Query::Pick`](crate::Query::Pick) and apply [`PoolOp`](crate::PoolOp)s with it; a store with an index of its own (SQLite) must
 //! behave the same, which the conformance suite tests.
 
+mod apply;
 mod batch;
 mod policy;
 mod state;

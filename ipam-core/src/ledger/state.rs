@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::addr::Addr;
-use crate::error::Error;
 use crate::occupancy::Occupancy;
-use crate::owner::Owner;
 use crate::pool::PoolSpec;
 use crate::rangeset::RangeSet;
 use crate::record::{Record, Time};
-use crate::store::{Holding, Obstacle, PickQuery, PoolOp, Start, Want};
+use crate::store::{Holding, Obstacle, PickQuery, Start, Want};
 
 /// Pools with at most so many records are checked wholly after each change in debug builds; larger ones only in sum, since
 /// the whole check walks all records.
@@ -34,15 +32,16 @@ const CHECKED_WHOLLY_RECORDS_MAX: usize = 64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PoolState {
-    spec: Arc<PoolSpec>,
+    pub(super) spec: Arc<PoolSpec>,
     reserved: Arc<RangeSet>,
-    records: BTreeMap<Addr, Record>,
+    /// Shared, so that the nodes of the map are small and an undo keeps the old one for nothing.
+    pub(super) records: BTreeMap<Addr, Arc<Record>>,
     /// Over what the pool can give out; taken = has a record or is cooling.
-    occupancy: Occupancy,
+    pub(super) occupancy: Occupancy,
     /// Freed of late, by address and by time.
     cooling: BTreeMap<Addr, Time>,
     cooling_since: BTreeSet<(Time, Addr)>,
-    last: Option<Addr>,
+    pub(super) last: Option<Addr>,
     records_max: Option<u64>,
 }
 
@@ -71,7 +70,7 @@ impl PoolState {
         for record in records {
             if !state.records.contains_key(&record.address) {
                 state.occupancy.take(record.address);
-                state.records.insert(record.address, record);
+                state.records.insert(record.address, Arc::new(record));
             }
         }
         state.check();
@@ -112,13 +111,13 @@ impl PoolState {
 
     /// The records in order of address.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
+        self.records.values().map(Arc::as_ref)
     }
 
     /// The record of an address.
     #[must_use]
     pub fn record(&self, address: Addr) -> Option<&Record> {
-        self.records.get(&address)
+        self.records.get(&address).map(Arc::as_ref)
     }
 
     /// How many records there are.
@@ -152,8 +151,12 @@ impl PoolState {
     pub fn pick(&mut self, query: &PickQuery) -> Result<Addr, Obstacle> {
         self.warm_up(query.now, query.cooldown);
         match query.want {
-            Want::Again(address) => self.may_retake(address).map(|()| address),
-            Want::Exactly(address) => self.may_take(address).map(|()| address),
+            Want::Again(address) => {
+                self.held(address).and_then(|()| self.is_of_subnet(address)).map(|()| address)
+            }
+            Want::Exactly(address) => {
+                self.held(address).and_then(|()| self.may_offer(address)).map(|()| address)
+            }
             Want::Any(start) => {
                 self.may_give()?;
                 self.free_from(start, &query.except)
@@ -175,8 +178,8 @@ impl PoolState {
         }
     }
 
-    fn may_take(&self, address: Addr) -> Result<(), Obstacle> {
-        self.held(address)?;
+    /// Whether the pool gives out this address, if nobody holds it.
+    pub(super) fn may_offer(&self, address: Addr) -> Result<(), Obstacle> {
         self.may_give()?;
         if !self.spec.allocatable().contains(address) {
             return Err(Obstacle::Outside);
@@ -187,14 +190,15 @@ impl PoolState {
         Ok(())
     }
 
-    fn may_retake(&self, address: Addr) -> Result<(), Obstacle> {
-        self.held(address)?;
+    /// Whether the address may be taken again, if nobody holds it.
+    pub(super) fn is_of_subnet(&self, address: Addr) -> Result<(), Obstacle> {
         if self.spec.subnet().contains(&address.to_ip()) { Ok(()) } else { Err(Obstacle::Outside) }
     }
 
     fn held(&self, address: Addr) -> Result<(), Obstacle> {
         self.records.get(&address).map_or(Ok(()), |record| {
-            let holding = Holding { pool: self.spec.name().clone(), record: record.clone(), nic: None };
+            let holding =
+                Holding { pool: self.spec.name().clone(), record: Record::clone(record), nic: None };
             Err(Obstacle::Held(Box::new(holding)))
         })
     }
@@ -236,122 +240,14 @@ impl PoolState {
         }
     }
 
-    fn stop_cooling(&mut self, address: Addr) -> bool {
-        match self.cooling.remove(&address) {
-            Some(since) => self.cooling_since.remove(&(since, address)),
-            None => false,
-        }
+    /// Since when it was cooling.
+    pub(super) fn stop_cooling(&mut self, address: Addr) -> Option<Time> {
+        let since = self.cooling.remove(&address)?;
+        self.cooling_since.remove(&(since, address));
+        Some(since)
     }
 
-    /// Applies the operations, releases first, all or none.
-    ///
-    /// # Errors
-    /// [`Error::ConditionFailed`] for the first operation whose condition does not hold; nothing has changed then.
-    pub fn apply(&mut self, ops: &[PoolOp], now: Time, cooldown: Duration) -> Result<(), Error> {
-        let (releases, others): (Vec<_>, Vec<_>) =
-            ops.iter().partition(|op| matches!(op, PoolOp::Release { .. }));
-        let mut undo: Vec<(Addr, Option<Record>, Option<Time>)> = Vec::new();
-        let last = self.last;
-        for op in releases.into_iter().chain(others) {
-            let (PoolOp::Take(Record { address, .. })
-            | PoolOp::TakeAgain(Record { address, .. })
-            | PoolOp::Release { address, .. }
-            | PoolOp::Rebind { address, .. }
-            | PoolOp::Confirm { address, .. }) = op;
-            let before = (*address, self.records.get(address).cloned(), self.cooling.get(address).copied());
-            if let Err(problem) = self.apply_one(op, now, cooldown) {
-                for (address, record, since) in undo.into_iter().rev() {
-                    self.restore(address, record, since);
-                }
-                self.last = last;
-                self.check();
-                return Err(Error::ConditionFailed {
-                    pool: self.spec.name().clone(),
-                    address: *address,
-                    problem,
-                });
-            }
-            undo.push(before);
-        }
-        self.check();
-        Ok(())
-    }
-
-    fn apply_one(&mut self, op: &PoolOp, now: Time, cooldown: Duration) -> Result<(), &'static str> {
-        match op {
-            PoolOp::Take(record) => {
-                self.may_take(record.address).map_err(|obstacle| obstacle.problem())?;
-                self.insert(record.clone());
-                self.last = Some(record.address);
-                Ok(())
-            }
-            PoolOp::TakeAgain(record) => {
-                self.may_retake(record.address).map_err(|obstacle| obstacle.problem())?;
-                self.insert(record.clone());
-                Ok(())
-            }
-            PoolOp::Release { address, owner, seen } => {
-                if self.releases(*address, owner, seen.as_ref()) {
-                    self.remove(*address, now, cooldown);
-                }
-                Ok(())
-            }
-            PoolOp::Rebind { address, from, to, stamp } => {
-                let record = self.held_by(*address, from)?;
-                record.owner = to.clone();
-                record.stamp.clone_from(stamp);
-                Ok(())
-            }
-            PoolOp::Confirm { address, owner, stamp } => {
-                self.held_by(*address, owner)?.stamp = Some(stamp.clone());
-                Ok(())
-            }
-        }
-    }
-
-    /// The release test: the stored record still says so.
-    fn releases(&self, address: Addr, owner: &Owner, seen: Option<&crate::record::Stamp>) -> bool {
-        self.records.get(&address).is_some_and(|record| {
-            record.owner.same_holder(owner) && seen.is_none_or(|stamp| record.stamp.as_ref() == Some(stamp))
-        })
-    }
-
-    fn held_by(&mut self, address: Addr, owner: &Owner) -> Result<&mut Record, &'static str> {
-        match self.records.get_mut(&address) {
-            Some(record) if record.owner.same_holder(owner) => Ok(record),
-            Some(_) => Err("is held by another owner"),
-            None => Err("is not held any more"),
-        }
-    }
-
-    fn insert(&mut self, record: Record) {
-        self.stop_cooling(record.address);
-        self.occupancy.take(record.address);
-        self.records.insert(record.address, record);
-    }
-
-    fn remove(&mut self, address: Addr, now: Time, cooldown: Duration) {
-        self.records.remove(&address);
-        if cooldown.is_zero() || !self.occupancy.space().contains(address) {
-            self.occupancy.release(address);
-        } else {
-            self.cool(address, now);
-        }
-    }
-
-    /// Puts an address back as it was: held, cooling since then, or free.
-    fn restore(&mut self, address: Addr, record: Option<Record>, since: Option<Time>) {
-        if let Some(record) = record {
-            self.insert(record);
-        } else if self.records.remove(&address).is_some() {
-            match since {
-                Some(since) => self.cool(address, since),
-                None => drop(self.occupancy.release(address)),
-            }
-        }
-    }
-
-    fn cool(&mut self, address: Addr, since: Time) {
+    pub(super) fn cool(&mut self, address: Addr, since: Time) {
         self.cooling.insert(address, since);
         self.cooling_since.insert((since, address));
     }
@@ -365,7 +261,7 @@ impl PoolState {
     }
 
     /// The invariants, in debug builds.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         if !cfg!(debug_assertions) {
             return;
         }
