@@ -1,6 +1,6 @@
 //! What a change does to the ledger of a pool: each operation with its condition, all or none.
 
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
