@@ -1,15 +1,17 @@
 //! What a change does to the ledger of a pool: each operation with its condition, all or none.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::addr::Addr;
 use crate::error::Error;
-use crate::ledger::state::PoolState;
+use crate::ledger::state::{Filed, PoolState};
 use crate::owner::Owner;
 use crate::record::{Record, Stamp, Time};
 use crate::store::{Obstacle, PoolOp};
+
+/// Stands against taking an address.
+const HELD: &str = "is held";
 
 /// An address before an operation, for its undoing.
 #[derive(Debug)]
@@ -77,26 +79,24 @@ impl PoolState {
         owner: &Owner,
         change: impl FnOnce(&mut Record),
     ) -> Result<Before, &'static str> {
-        match self.records.get_mut(&address) {
-            Some(record) if record.owner.same_holder(owner) => {
-                let before = Before::Held(Arc::clone(record));
-                change(Arc::make_mut(record));
-                Ok(before)
-            }
-            Some(_) => Err("is held by another owner"),
-            None => Err("is not held any more"),
+        let held = self.records.get(&address).ok_or("is not held any more")?.clone();
+        if !held.0.owner.same_holder(owner) {
+            return Err("is held by another owner");
         }
+        let mut record = Record::clone(&held.0);
+        change(&mut record);
+        self.records.replace(Filed(Arc::new(record)));
+        Ok(Before::Held(held.0))
     }
 
     /// Files a record, if nobody holds the address and nothing else stands against it.
     fn insert(&mut self, record: &Record, allowed: Result<(), Obstacle>) -> Result<Before, &'static str> {
         let address = record.address;
-        match self.records.entry(address) {
-            Entry::Occupied(_) => return Err("is held"),
-            Entry::Vacant(place) => {
-                allowed.map_err(|obstacle| obstacle.problem())?;
-                place.insert(Arc::new(record.clone()));
-            }
+        if let Err(obstacle) = allowed {
+            return Err(self.records.get(&address).map_or(obstacle.problem(), |_| HELD));
+        }
+        if !self.records.insert(Filed(Arc::new(record.clone()))) {
+            return Err(HELD);
         }
         let since = self.stop_cooling(address);
         self.occupancy.take(address);
@@ -112,13 +112,13 @@ impl PoolState {
         now: Time,
         cooldown: Duration,
     ) -> Before {
-        let Entry::Occupied(place) = self.records.entry(address) else { return Before::Untouched };
-        let record = place.get();
-        if !record.owner.same_holder(owner) || seen.is_some_and(|stamp| record.stamp.as_ref() != Some(stamp))
-        {
+        let releases = |record: &Record| {
+            record.owner.same_holder(owner) && seen.is_none_or(|stamp| record.stamp.as_ref() == Some(stamp))
+        };
+        if !self.record(address).is_some_and(releases) {
             return Before::Untouched;
         }
-        let record = place.remove();
+        let Some(Filed(record)) = self.records.take(&address) else { return Before::Untouched };
         if cooldown.is_zero() || !self.occupancy.space().contains(address) {
             self.occupancy.release(address);
         } else {
@@ -134,7 +134,7 @@ impl PoolState {
             Before::Held(record) => {
                 self.stop_cooling(address);
                 self.occupancy.take(address);
-                self.records.insert(address, record);
+                self.records.replace(Filed(record));
             }
             Before::Cooling(since) => {
                 self.records.remove(&address);

@@ -1,8 +1,9 @@
 //! The state of one pool.
 
-use std::collections::hash_map::{DefaultHasher, HashMap};
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasherDefault;
+use std::borrow::Borrow;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +18,34 @@ use crate::store::{Holding, Obstacle, PickQuery, Start, Want};
 /// the whole check walks all records.
 const CHECKED_WHOLLY_RECORDS_MAX: usize = 64;
 
-/// Records by address. A hash map, since every change looks one address up and order is wanted only where all are looked at: with
-/// a million records a tree is six cache misses deep. Hashed by fixed keys, so that the same inputs take the same way; shared,
-/// so that an undo keeps the old record for nothing.
-pub(super) type Records = HashMap<Addr, Arc<Record>, BuildHasherDefault<DefaultHasher>>;
+/// Records by address. A hash table, since every change looks one address up and order is wanted only where all are looked at: with
+/// a million records a tree is six cache misses deep. Hashed by fixed keys, so that the same inputs take the same way.
+pub(super) type Records = HashSet<Filed, BuildHasherDefault<DefaultHasher>>;
+
+/// A record that is found by its address. Behind a pointer, so that the table itself is small; shared, so that an undo keeps the old
+/// one for nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Filed(pub(super) Arc<Record>);
+
+impl Borrow<Addr> for Filed {
+    fn borrow(&self) -> &Addr {
+        &self.0.address
+    }
+}
+
+impl PartialEq for Filed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.address == other.0.address
+    }
+}
+
+impl Eq for Filed {}
+
+impl Hash for Filed {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.address.hash(hasher);
+    }
+}
 
 /// All that is known of a pool: its spec, what is reserved in it, its records, and what was freed of late.
 ///
@@ -74,9 +99,9 @@ impl PoolState {
     pub fn with_records(spec: Arc<PoolSpec>, records: impl IntoIterator<Item = Record>) -> Self {
         let mut state = Self::new(spec);
         for record in records {
-            if !state.records.contains_key(&record.address) {
-                state.occupancy.take(record.address);
-                state.records.insert(record.address, Arc::new(record));
+            let address = record.address;
+            if state.records.insert(Filed(Arc::new(record))) {
+                state.occupancy.take(address);
             }
         }
         state.check();
@@ -90,8 +115,8 @@ impl PoolState {
         self.spec = spec;
         self.reserved = reserved;
         let (records, occupancy) = (&self.records, &mut self.occupancy);
-        for address in records.keys() {
-            occupancy.take(*address);
+        for Filed(record) in records {
+            occupancy.take(record.address);
         }
         self.cooling.retain(|address, _| matches!(occupancy.take(*address), crate::occupancy::Taken::Now));
         self.cooling_since = self.cooling.iter().map(|(address, since)| (*since, *address)).collect();
@@ -117,7 +142,7 @@ impl PoolState {
 
     /// The records in order of address; sorts them, so it costs more than to look one up.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        let mut records: Vec<&Record> = self.records.values().map(Arc::as_ref).collect();
+        let mut records: Vec<&Record> = self.records.iter().map(|filed| filed.0.as_ref()).collect();
         records.sort_unstable_by_key(|record| record.address);
         records.into_iter()
     }
@@ -125,7 +150,7 @@ impl PoolState {
     /// The record of an address.
     #[must_use]
     pub fn record(&self, address: Addr) -> Option<&Record> {
-        self.records.get(&address).map(Arc::as_ref)
+        self.records.get(&address).map(|filed| filed.0.as_ref())
     }
 
     /// How many records there are.
@@ -204,9 +229,8 @@ impl PoolState {
     }
 
     fn held(&self, address: Addr) -> Result<(), Obstacle> {
-        self.records.get(&address).map_or(Ok(()), |record| {
-            let holding =
-                Holding { pool: self.spec.name().clone(), record: Record::clone(record), nic: None };
+        self.record(address).map_or(Ok(()), |record| {
+            let holding = Holding { pool: self.spec.name().clone(), record: record.clone(), nic: None };
             Err(Obstacle::Held(Box::new(holding)))
         })
     }
@@ -278,16 +302,16 @@ impl PoolState {
             return;
         }
         let space = self.occupancy.space();
-        for (address, record) in &self.records {
-            assert_eq!(*address, record.address, "a record is filed under its address");
-            assert!(!self.cooling.contains_key(address), "{address} is held, so it does not cool");
+        for Filed(record) in &self.records {
+            let address = record.address;
+            assert!(!self.cooling.contains_key(&address), "{address} is held, so it does not cool");
             assert_eq!(
-                self.occupancy.is_taken(*address),
-                space.contains(*address),
+                self.occupancy.is_taken(address),
+                space.contains(address),
                 "{address} is held, so it is not free"
             );
         }
-        let held = self.records.keys().filter(|address| space.contains(**address)).count();
+        let held = self.records.iter().filter(|filed| space.contains(filed.0.address)).count();
         let taken = u128::try_from(held.saturating_add(self.cooling.len())).unwrap_or(u128::MAX);
         assert_eq!(self.occupancy.taken(), taken, "an address is taken only if it is held or cools");
     }
