@@ -241,9 +241,14 @@ impl PoolState {
         let first = space.first()?;
         let from = match start {
             Start::Lowest => first,
-            Start::Spread(hash) => space.nth(hash.checked_rem(space.len()).unwrap_or(0)).unwrap_or(first),
+            Start::Spread(hash) => space.nth(remainder(hash, space.len())).unwrap_or(first),
             Start::Rotate => self.last.and_then(Addr::next).unwrap_or(first),
         };
+        // Mostly the place itself is free: one look at the records, where a change looks next anyway, spares the search.
+        let is_free = !self.records.contains(&from) && !self.cooling.contains_key(&from);
+        if is_free && space.contains(from) && !except.contains(&from) {
+            return Some(from);
+        }
         self.free_after(from, except)
             .or_else(|| self.free_after(first, except).filter(|address| *address < from))
     }
@@ -315,6 +320,11 @@ impl PoolState {
         let taken = u128::try_from(held.saturating_add(self.cooling.len())).unwrap_or(u128::MAX);
         assert_eq!(self.occupancy.taken(), taken, "an address is taken only if it is held or cools");
     }
+}
+
+/// `hash % len`, without the division, which takes as long as a cache miss, where the length is a power of two as most are.
+fn remainder(hash: u128, len: u128) -> u128 {
+    if len.is_power_of_two() { hash & len.wrapping_sub(1) } else { hash.checked_rem(len).unwrap_or(0) }
 }
 
 impl Obstacle {

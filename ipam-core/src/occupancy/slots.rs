@@ -8,7 +8,7 @@ use super::chunk::{self, Chunk};
 
 /// Measured with a full /16 and with a million scattered chunks against 256: insertions are quicker, and the list of blocks
 /// is still short (500 kB for that million).
-const BLOCK_MAX: usize = 64;
+const BLOCK_MAX: usize = 128;
 /// Neighbours are merged when both together are no more than half a block: far enough from a split.
 const MERGE_MAX: usize = BLOCK_MAX / 2;
 /// Steps from where an entry should be to where it is, before the search goes on by halves. Even spreads need two or three.
