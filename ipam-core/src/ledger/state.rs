@@ -18,8 +18,8 @@ use crate::store::{Holding, Obstacle, PickQuery, Start, Want};
 /// the whole check walks all records.
 const CHECKED_WHOLLY_RECORDS_MAX: usize = 64;
 
-/// Records by address. A hash table, since every change looks one address up and order is wanted only where all are looked at: with
-/// a million records a tree is six cache misses deep. Hashed by fixed keys, so that the same inputs take the same way.
+/// Records by address. A hash table, since every change looks one address up and order is wanted only where all are looked at; a
+/// tree would miss the cache once a level in a large pool. Hashed by fixed keys, so that the same inputs take the same way.
 pub(super) type Records = HashSet<Filed, BuildHasherDefault<DefaultHasher>>;
 
 /// A record that is found by its address. Behind a pointer, so that the table itself is small; shared, so that an undo keeps the old
@@ -322,7 +322,7 @@ impl PoolState {
     }
 }
 
-/// `hash % len`, without the division, which takes as long as a cache miss, where the length is a power of two as most are.
+/// `hash % len`, without the division of 128 bits where the length is a power of two as most are.
 fn remainder(hash: u128, len: u128) -> u128 {
     if len.is_power_of_two() { hash & len.wrapping_sub(1) } else { hash.checked_rem(len).unwrap_or(0) }
 }

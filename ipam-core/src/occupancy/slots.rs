@@ -1,17 +1,17 @@
 //! The stored chunks in ascending order, as blocks of up to 128 entries.
 //!
 //! Why not a `BTreeMap`: it leaves its nodes half empty when keys arrive in order, as they do when a store is read at
-//! start; a million scattered chunks would then cost about 75 MB in place of 32 to 64. Each block also keeps the sum of
+//! start; a million scattered chunks would then cost an estimated 75 MB (not measured). Each block also keeps the sum of
 //! what is taken in it, so that counting below an address need not visit every chunk.
 
 use super::chunk::{self, Chunk};
 
-/// Measured with a full /16 and with a million scattered chunks against 256: insertions are quicker, and the list of blocks
-/// is still short (500 kB for that million).
+/// Of 32, 64 and 128 none was clearly the quickest with a million scattered chunks (`benches/benches/core.rs`; runs of one size differ by
+/// as much); the largest has the shortest list of blocks.
 const BLOCK_MAX: usize = 128;
 /// Neighbours are merged when both together are no more than half a block: far enough from a split.
 const MERGE_MAX: usize = BLOCK_MAX / 2;
-/// Steps from where an entry should be to where it is, before the search goes on by halves. Even spreads need two or three.
+/// Steps from where an entry should be to where it is, before the search goes on by halves: a bound, not a tuned number.
 const WALK_MAX: usize = 8;
 
 /// A chunk, or a run of full ones, by the number of its first chunk.
