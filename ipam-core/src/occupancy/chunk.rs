@@ -128,6 +128,15 @@ impl Chunk {
         }
     }
 
+    /// The taken offset, when there is only one.
+    pub(super) fn lone(&self) -> Option<u8> {
+        match self {
+            Self::Few(Offsets { len: 1, at: [offset, ..] }) => Some(*offset),
+            Self::Most { .. } if self.taken() == 1 => self.first_taken(0, SIZE),
+            Self::Few(_) | Self::Most { .. } | Self::Dense(_) => None,
+        }
+    }
+
     /// The number of taken offsets below this one.
     pub(super) fn taken_below(&self, offset: u8) -> u16 {
         match self {

@@ -1,23 +1,27 @@
 //! Which addresses of a space are taken: the question behind every allocation.
 //!
 //! An address counts by its *position*, its rank within the space, so that gaps of the space cost nothing. Positions are
-//! cut into chunks of 256, and only chunks that are neither empty nor full are stored, each in the form that suits its
-//! fill (`chunk`). Neighbouring full chunks are one entry, so a search for a free address passes any number of them in one
-//! step; entries lie in blocks that know how much of them is taken (`slots`). A space may be a whole /0: nothing here
-//! walks over addresses, and no cost grows with how full the space is, only with the logarithm of what is stored.
+//! cut into chunks of 256, and only chunks that are neither empty nor full are stored (`parts`), each in the form that suits
+//! its fill (`chunk`). Full chunks side by side are one entry (`runs`). A space may be a whole /0: nothing here walks over
+//! addresses. Taking, giving back and searching cost the same however much is stored, but for a logarithm of the number of
+//! runs; only counting within a range and listing go over all that is stored.
 
 mod chunk;
-mod slots;
+mod parts;
+mod runs;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::iter;
 
 use crate::addr::Addr;
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 use chunk::Chunk;
-use slots::{Entry, Slot, Slots, Spot};
+use parts::{Change, Parts};
+use runs::Runs;
 
 /// What became of a wish to take an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,8 +50,10 @@ pub struct Occupancy {
     space: RangeSet,
     /// The highest position; `None` when the space is empty. A length would not fit for the whole IPv6 space.
     last: Option<u128>,
-    /// Chunks by number (position / 256). What is not here is free.
-    slots: Slots,
+    /// Chunks with something taken and something free. What is neither here nor in a run is free.
+    parts: Parts,
+    /// Full chunks.
+    runs: Runs,
     /// The number of taken positions; each was taken by a call, so 64 bits do.
     taken: u64,
 }
@@ -57,7 +63,7 @@ impl Occupancy {
     #[must_use]
     pub fn new(space: RangeSet) -> Self {
         let last = space.last().map(|addr| space.rank(addr));
-        Self { space, last, slots: Slots::default(), taken: 0 }
+        Self { space, last, parts: Parts::default(), runs: Runs::default(), taken: 0 }
     }
 
     /// All addresses that can be taken.
@@ -73,26 +79,13 @@ impl Occupancy {
         };
         let (number, offset) = split(position);
         let size = self.size_of(number);
-        let spot = self.slots.locate(number);
-        let full = match self.state_at(spot, number) {
-            State::Full => return Taken::Already,
-            State::Empty => {
-                self.slots.insert_at(spot, Entry { number, slot: Slot::Part(Chunk::only(offset)) });
-                size == 1
-            }
-            State::Part => {
-                let changed = self.slots.update_at(spot, |slot| match slot {
-                    Slot::Part(chunk) => chunk.take(offset, size).then(|| chunk.taken() == size),
-                    Slot::Full { .. } => None,
-                });
-                match changed.flatten() {
-                    Some(full) => full,
-                    None => return Taken::Already,
-                }
-            }
-        };
-        if full {
-            self.close(number, size);
+        match self.parts.change(number, size, |chunk| chunk.take(offset, size)) {
+            Some(Change::None) => return Taken::Already,
+            Some(Change::Full) => self.runs.close(number, size),
+            Some(Change::Part | Change::Empty) => {}
+            None if self.runs.end_over(number).is_some() => return Taken::Already,
+            None if size == 1 => self.runs.close(number, size),
+            None => self.parts.insert(number, Chunk::only(offset)),
         }
         self.taken += 1;
         debug_assert!(self.is_sound_at(number), "chunk {number} must be sound after a take");
@@ -106,21 +99,12 @@ impl Occupancy {
         };
         let (number, offset) = split(position);
         let size = self.size_of(number);
-        let spot = self.slots.locate(number);
-        match self.state_at(spot, number) {
-            State::Empty => return false,
-            State::Full => self.open(number, offset, size),
-            State::Part => {
-                let changed = self.slots.update_at(spot, |slot| match slot {
-                    Slot::Part(chunk) => chunk.release(offset, size).then(|| chunk.taken() == 0),
-                    Slot::Full { .. } => None,
-                });
-                match changed.flatten() {
-                    Some(true) => self.slots.remove_at(spot),
-                    Some(false) => {}
-                    None => return false,
-                }
-            }
+        match self.parts.change(number, size, |chunk| chunk.release(offset, size)) {
+            Some(Change::None) => return false,
+            Some(Change::Part | Change::Empty | Change::Full) => {}
+            None if !self.runs.open(number, size) => return false,
+            None if size == 1 => {}
+            None => self.parts.insert(number, Chunk::all_but(offset, size)),
         }
         self.taken -= 1;
         debug_assert!(self.is_sound_at(number), "chunk {number} must be sound after a release");
@@ -133,10 +117,8 @@ impl Occupancy {
         let Some((number, offset)) = self.space.position(addr).map(split) else {
             return false;
         };
-        self.slots.floor(number).is_some_and(|entry| match &entry.slot {
-            Slot::Part(chunk) => entry.number == number && chunk.is_taken(offset),
-            Slot::Full { .. } => number < entry.end(),
-        })
+        let part = self.parts.look(number, |chunk| chunk.is_taken(offset));
+        part.unwrap_or_else(|| self.runs.end_over(number).is_some())
     }
 
     /// The number of taken addresses.
@@ -168,17 +150,17 @@ impl Occupancy {
         // At most four rounds: the rest of a chunk, a run of full ones, and the chunk behind it, which is not full.
         while position <= last {
             let (number, offset) = split(position);
-            let Some(entry) = self.slots.floor(number) else { break };
-            let next = match &entry.slot {
-                Slot::Full { .. } if number < entry.end() => entry.end(),
-                Slot::Part(chunk) if number == entry.number => {
-                    if let Some(offset) = chunk.first_free(offset, self.size_of(number)) {
-                        position = join(number, offset);
-                        break;
-                    }
-                    number + 1
+            let size = self.size_of(number);
+            let next = if let Some(found) = self.parts.look(number, |chunk| chunk.first_free(offset, size)) {
+                if let Some(offset) = found {
+                    position = join(number, offset);
+                    break;
                 }
-                Slot::Full { .. } | Slot::Part(_) => break,
+                number + 1
+            } else if let Some(end) = self.runs.end_over(number) {
+                end
+            } else {
+                break;
             };
             if next > split(last).0 {
                 return None;
@@ -188,16 +170,26 @@ impl Occupancy {
         self.space.nth(position)
     }
 
-    /// The taken addresses in ascending order.
+    /// The taken addresses in ascending order. Sorts the stored chunks first.
     pub fn iter_taken(&self) -> impl Iterator<Item = Addr> {
-        self.slots
+        let mut parts: Vec<_> = self.parts.iter().collect();
+        parts.sort_unstable_by_key(|(number, _)| *number);
+        let mut parts =
+            parts.into_iter().flat_map(|(number, chunk)| self.positions_of(number, chunk)).peekable();
+        let mut full = self
+            .runs
             .iter()
-            .flat_map(|entry| self.positions_of(entry))
-            .filter_map(|position| self.space.nth(position))
+            .flat_map(|(start, taken)| (0..taken).map(move |rank| start + u128::from(rank)))
+            .peekable();
+        let merged = iter::from_fn(move || match (parts.peek(), full.peek()) {
+            (Some(part), Some(full_one)) if full_one < part => full.next(),
+            (Some(_), _) => parts.next(),
+            (None, _) => full.next(),
+        });
+        merged.filter_map(|position| self.space.nth(position))
     }
 
-    /// The number of taken addresses within a range. Adds up the counts of the blocks below it: about one step for
-    /// every hundred stored chunks.
+    /// The number of taken addresses within a range. Goes over all stored chunks, of which none is full or empty.
     #[must_use]
     pub fn taken_in(&self, range: IpRange) -> u128 {
         if range.family() != self.space.family() {
@@ -208,18 +200,10 @@ impl Occupancy {
         u128::from(below(range.last()) - below(range.first())) + u128::from(self.is_taken(range.last()))
     }
 
-    /// Bytes on the heap, allocator overhead not counted. Visits every stored chunk: for metrics and tests.
+    /// About how many bytes are on the heap. Visits every stored chunk: for metrics and tests.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.slots.heap_bytes()
-    }
-
-    fn state_at(&self, spot: Spot, number: u128) -> State {
-        match self.slots.entry(spot) {
-            Some(Entry { number: found, slot: Slot::Part(_) }) if *found == number => State::Part,
-            Some(entry @ Entry { slot: Slot::Full { .. }, .. }) if number < entry.end() => State::Full,
-            _ => State::Empty,
-        }
+        self.parts.heap_bytes() + self.runs.heap_bytes()
     }
 
     /// How many positions a chunk has: 256, but for the last one.
@@ -230,104 +214,34 @@ impl Occupancy {
         }
     }
 
-    /// Makes a chunk that has become full part of a run of full ones. Changes entries in place where it can: each one
-    /// added or removed moves half a block.
-    fn close(&mut self, number: u128, size: u16) {
-        let mut taken = u64::from(size);
-        if let Some(Entry { slot: Slot::Full { taken: behind }, .. }) = self.slots.exactly(number + 1) {
-            taken += behind;
-            self.slots.remove(number + 1);
-        }
-        let before = number.checked_sub(1).and_then(|number| self.slots.floor(number));
-        match before {
-            Some(entry @ &Entry { number: start, slot: Slot::Full { taken: run } })
-                if entry.end() == number =>
-            {
-                self.slots.remove(number);
-                self.slots.update(start, |slot| *slot = Slot::Full { taken: run + taken });
-            }
-            _ => {
-                self.slots.update(number, |slot| *slot = Slot::Full { taken });
-            }
-        }
-    }
-
-    /// Cuts a run of full chunks at one of them, in which `offset` becomes free.
-    fn open(&mut self, number: u128, offset: u8, size: u16) {
-        let Some(&Entry { number: start, slot: Slot::Full { taken } }) = self.slots.floor(number) else {
-            debug_assert!(false, "only a full chunk can be opened");
-            return;
-        };
-        // A run has been taken one by one, so its length fits.
-        let left = u64::try_from(join(number - start, 0)).unwrap_or(u64::MAX).min(taken);
-        let right = taken.saturating_sub(left).saturating_sub(size.into());
-        let opened = (size > 1).then(|| Slot::Part(Chunk::all_but(offset, size)));
-        if left > 0 {
-            self.slots.update(start, |slot| *slot = Slot::Full { taken: left });
-            if let Some(slot) = opened {
-                self.slots.insert(Entry { number, slot });
-            }
-        } else if let Some(opened) = opened {
-            self.slots.update(start, |slot| *slot = opened);
-        } else {
-            self.slots.remove(start);
-        }
-        if right > 0 {
-            self.slots.insert(Entry { number: number + 1, slot: Slot::Full { taken: right } });
-        }
-    }
-
-    fn positions_of<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = u128> + 'a {
-        let size = self.size_of(entry.number);
-        let start = join(entry.number, 0);
-        let (chunk, run) = match &entry.slot {
-            Slot::Part(chunk) => (Some(chunk), 0),
-            Slot::Full { taken } => (None, *taken),
-        };
-        let offsets = chunk.into_iter().flat_map(move |chunk| {
-            iter::successors(chunk.first_taken(0, size), move |offset| {
-                offset.checked_add(1).and_then(|from| chunk.first_taken(from, size))
-            })
-        });
-        offsets.map(u64::from).chain(0..run).map(move |offset| start + u128::from(offset))
+    fn positions_of(&self, number: u128, chunk: Cow<'_, Chunk>) -> impl Iterator<Item = u128> {
+        let size = self.size_of(number);
+        let mut from = Some(0);
+        iter::from_fn(move || {
+            let offset = chunk.first_taken(from?, size)?;
+            from = offset.checked_add(1);
+            Some(join(number, offset))
+        })
     }
 
     /// The number of taken positions below this one.
     fn taken_below(&self, position: u128) -> u64 {
-        let (number, offset) = split(position);
-        let Some(entry) = self.slots.floor(number) else { return 0 };
-        let within = match &entry.slot {
-            Slot::Part(chunk) if entry.number == number => chunk.taken_below(offset).into(),
-            Slot::Part(chunk) => chunk.taken().into(),
-            Slot::Full { taken } => {
-                u64::try_from(position - join(entry.number, 0)).unwrap_or(u64::MAX).min(*taken)
-            }
+        let (end, offset) = split(position);
+        let below = |(number, chunk): (u128, Cow<'_, Chunk>)| match number.cmp(&end) {
+            Ordering::Less => u64::from(chunk.taken()),
+            Ordering::Equal => chunk.taken_below(offset).into(),
+            Ordering::Greater => 0,
         };
-        self.slots.taken_before(entry.number) + within
+        self.parts.iter().map(below).sum::<u64>() + self.runs.taken_below(position)
     }
 
     /// What must hold around a chunk after a change; the whole is checked by tests only.
     fn is_sound_at(&self, number: u128) -> bool {
-        let size = self.size_of(number);
-        let entry_is_sound = match self.slots.floor(number) {
-            Some(Entry { number: found, slot: Slot::Part(chunk) }) if *found == number => {
-                chunk.is_sound(size)
-            }
-            Some(entry @ Entry { slot: Slot::Full { taken }, .. }) => {
-                // A run ends where the space does, or it is whole chunks and no full chunk follows.
-                *taken > 0
-                    && !matches!(self.slots.exactly(entry.end()), Some(Entry { slot: Slot::Full { .. }, .. }))
-            }
-            _ => true,
-        };
-        entry_is_sound && self.slots.is_sound_around(number)
+        let is_here = self.parts.look(number, |_| ()).is_some();
+        self.parts.is_sound_at(number, self.size_of(number))
+            && !(is_here && self.runs.end_over(number).is_some())
+            && self.runs.is_sound_around(number)
     }
-}
-
-enum State {
-    Empty,
-    Part,
-    Full,
 }
 
 /// The number of the chunk, and the offset within it.

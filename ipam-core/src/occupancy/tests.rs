@@ -1,7 +1,7 @@
 //! The inner forms: which fill is stored how, and that each change keeps them sound.
 
 use super::chunk::{Chunk, SIZE};
-use super::slots::{Entry, Slot, Slots};
+use super::parts::{Change, Mixer, Parts};
 use super::*;
 use crate::addr::Family;
 
@@ -94,8 +94,11 @@ fn runs_of_full_chunks_join_and_part() {
     let range: IpRange = "10.0.0.0-10.0.4.9".parse().unwrap();
     let mut ours = Occupancy::new(range.into());
     let entries = |ours: &Occupancy| -> Vec<(u128, Option<u64>)> {
-        let full = |slot: &Slot| if let Slot::Full { taken } = slot { Some(*taken) } else { None };
-        ours.slots.iter().map(|entry| (entry.number, full(&entry.slot))).collect()
+        let parts = ours.parts.iter().map(|(number, _)| (number, None));
+        let runs = ours.runs.iter().map(|(start, taken)| (start / 256, Some(taken)));
+        let mut entries: Vec<_> = parts.chain(runs).collect();
+        entries.sort_unstable();
+        entries
     };
     let fill = |ours: &mut Occupancy, number: u128| {
         let size = ours.size_of(number);
@@ -125,23 +128,63 @@ fn runs_of_full_chunks_join_and_part() {
     assert_eq!(entries(&ours), [(0, None), (1, Some(256)), (2, None), (3, Some(256)), (4, None)]);
 }
 
+/// Numbers that fit 64 bits and those that don't lie in tables of their own; nothing may show that.
 #[test]
-fn blocks_split_and_merge() {
+fn chunks_come_and_go_on_both_sides_of_64_bits() {
     let orders: [fn(u128) -> u128; 3] = [|index| index, |index| 4999 - index, |index| index * 1871 % 5000];
-    for order in orders {
-        let mut slots = Slots::default();
+    let middle = 1_u128 << 64;
+    let spreads: [fn(u128) -> u128; 3] = [|index| index, |index| index << 50, |index| (index << 107) | index];
+    let fills: [&[u8]; 3] = [&[7], &[7, 9], &[7, 9, 255]];
+    for (order, spread, fill) in orders
+        .into_iter()
+        .flat_map(|order| spreads.into_iter().flat_map(move |spread| fills.map(|fill| (order, spread, fill))))
+    {
+        let number = |index: u128| (middle - 2500).wrapping_add(spread(order(index)));
+        let mut parts = Parts::default();
         for index in 0..5000 {
-            slots.insert(Entry { number: order(index), slot: Slot::Part(Chunk::only(7)) });
-            assert!(slots.is_sound_around(order(index)));
+            assert!(parts.look(number(index), |_| ()).is_none());
+            parts.insert(number(index), Chunk::only(7));
+            for offset in fill.iter().skip(1) {
+                let change = parts.change(number(index), SIZE, |chunk| chunk.take(*offset, SIZE));
+                assert_eq!(change, Some(Change::Part));
+                assert!(parts.is_sound_at(number(index), SIZE));
+            }
         }
-        assert!(slots.iter().map(|entry| entry.number).eq(0..5000));
-        assert!((0..=5000_u64).all(|number| slots.taken_before(number.into()) == number));
+        let mut listed: Vec<_> = parts.iter().map(|(number, _)| number).collect();
+        let mut want: Vec<_> = (0..5000).map(number).collect();
+        listed.sort_unstable();
+        want.sort_unstable();
+        assert_eq!(listed, want);
         for index in 0..4990 {
-            slots.remove(order(index));
-            assert!(slots.is_sound_around(order(index)));
-            assert!(slots.exactly(order(index)).is_none());
+            for (freed, offset) in fill.iter().enumerate() {
+                assert_eq!(parts.look(number(index), |chunk| chunk.is_taken(*offset)), Some(true));
+                let change = parts.change(number(index), SIZE, |chunk| chunk.release(*offset, SIZE));
+                let is_last = freed + 1 == fill.len();
+                assert_eq!(change, Some(if is_last { Change::Empty } else { Change::Part }));
+                assert!(parts.is_sound_at(number(index), SIZE));
+            }
+            assert!(parts.look(number(index), |_| ()).is_none());
         }
-        assert_eq!(slots.iter().count(), 10);
-        assert!(slots.heap_bytes() <= 1200, "{} bytes are still held for 10 entries", slots.heap_bytes());
+        assert_eq!(parts.iter().count(), 10);
+        assert!(parts.heap_bytes() <= 8_000, "{} bytes are still held for 10 chunks", parts.heap_bytes());
+    }
+}
+
+/// A poor hash makes searches slow, not wrong: nothing else would notice. Of 4096 numbers spread over as many places by
+/// chance, about 7 share the fullest one, and the upper seven bits tell places apart.
+#[test]
+fn numbers_are_mixed_in_every_spread() {
+    use std::hash::{BuildHasher, BuildHasherDefault};
+    let hasher = BuildHasherDefault::<Mixer>::default();
+    for width in [0, 1, 8, 16, 24, 32, 40, 52] {
+        let mut places = vec![0; 4096];
+        let mut tags = vec![0; 128];
+        for index in 0..4096_u64 {
+            let hash = hasher.hash_one(index << width);
+            places[usize::try_from(hash % 4096).unwrap()] += 1;
+            tags[usize::try_from(hash >> 57).unwrap()] += 1;
+        }
+        assert!(places.iter().all(|held| *held <= 16), "steps of 2^{width}: {:?}", places.iter().max());
+        assert!(tags.iter().all(|held| *held <= 128), "steps of 2^{width}: {:?}", tags.iter().max());
     }
 }
