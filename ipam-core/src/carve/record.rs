@@ -83,6 +83,7 @@ impl ControlledPools {
         Ok(all)
     }
 
+    #[cfg(feature = "json")]
     pub(super) fn with_unreadable(mut self, unreadable: BTreeMap<String, Unreadable>) -> Self {
         self.unreadable = unreadable;
         self.recount();

@@ -1,7 +1,10 @@
 //! The working state of a subnet: batches, what comes free, vast networks.
 
+use std::collections::BTreeMap;
+
 use ipam_core::carve::{CarveError, ControlledPools, Demand, Present, Stock, Subnet};
-use ipam_core::{Addr, Family, IpRange, RangeSet};
+use ipam_core::{Addr, Family, IpRange, PoolName, RangeSet};
+use ipnet::IpNet;
 
 use crate::{app, name, record, records, set, stock};
 
@@ -97,4 +100,60 @@ fn vast_subnets_cost_nothing() {
     let stock = Stock::new(Subnet::new("s6", net, &total), ControlledPools::new(Family::V6), [], []).unwrap();
     let mapped = Addr::new(Family::V6, 0xffff_0a06_0001).unwrap();
     assert!(total.contains(mapped) && !stock.free().contains(mapped));
+}
+
+/// Thirty applications with five addresses each fill a subnet of 150; half of them grow, half shrink, then all go.
+#[test]
+fn thirty_applications_fill_a_subnet_and_leave_it() {
+    for (net, first, last) in
+        [("10.6.0.0/24", "10.6.0.1", "10.6.0.150"), ("fd00::/64", "fd00::1", "fd00::96")]
+    {
+        let net: IpNet = net.parse().unwrap();
+        let total: RangeSet = format!("{first}-{last}").parse::<IpRange>().unwrap().into();
+        let subnet = Subnet::new("s", net, &total);
+        let family = subnet.family();
+        let nothing = RangeSet::empty(family);
+        let names: Vec<PoolName> =
+            (0..30).map(|index| name(&format!("auto-app-{index}-eth0-a5bd3"))).collect();
+        let application = app(OWNER);
+        let mut pools: BTreeMap<PoolName, RangeSet> = BTreeMap::new();
+
+        // One round of the controller: a plan on what is there, then the pools.
+        let mut round = |sizes: &dyn Fn(usize) -> u32, records: ControlledPools| {
+            let stock = Stock::new(subnet, records, [], pools.values()).unwrap();
+            let demands: Vec<Demand<'_>> = names
+                .iter()
+                .enumerate()
+                .map(|(index, pool)| Demand {
+                    pool,
+                    application: &application,
+                    desired: sizes(index),
+                    present: pools.get(pool).map(|ips| Present { net, ips, allocated: &nothing }),
+                })
+                .collect();
+            let plan = stock.plan_all(&demands);
+            let refused = plan.outcomes.iter().filter(|one| one.is_err()).count();
+            for carving in plan.outcomes.into_iter().flatten() {
+                pools.insert(carving.pool, carving.ranges);
+            }
+            for (pool, record) in plan.records.iter() {
+                assert_eq!(pools.get(pool), Some(&record.ranges));
+            }
+            assert!(plan.records.shared().is_empty());
+            (plan.records, plan.counts.allocated, refused)
+        };
+        let (all, allocated, refused) = round(&|_| 5, ControlledPools::new(family));
+        assert_eq!((allocated, refused), (150, 0));
+        let resized = |index: usize| if index.is_multiple_of(2) { 7 } else { 3 };
+        // What the shrinking pools give back is there for the growing ones once those are written.
+        let (all, allocated, refused) = round(&resized, all);
+        assert_eq!((allocated, refused), (120, 15));
+        let (all, allocated, refused) = round(&resized, all);
+        assert_eq!((allocated, refused), (150, 0));
+        let mut records = all;
+        for pool in &names {
+            records.remove(pool);
+        }
+        assert!(records.is_empty() && records.union().is_empty());
+    }
 }

@@ -189,6 +189,24 @@ fn two_living_pools_with_the_same_addresses_are_reported() {
 }
 
 #[test]
+fn no_address_is_recorded_twice() {
+    let other = "auto4-web-net1-a5bd3";
+    let before = records(&[(POOL, "1-3", Some(OWNER)), (other, "3-4", Some(OWNER)), ("m", "4-5", None)]);
+    assert_eq!(before.shared(), &set("3-4"));
+    let pools: [&[(&str, char, &str)]; 3] =
+        [&[], &[(POOL, 's', "1-3"), (other, 's', "4")], &[("m", 'p', "4-5")]];
+    let held = ["1-4", "1-4", "1-5"];
+    for (pools, held) in pools.iter().zip(held) {
+        let synced = run(&before, pools, &[], lives, false);
+        assert_eq!((synced.records.shared(), synced.records.union()), (&set(""), &set(held)), "{pools:?}");
+        assert!(
+            synced.findings.iter().any(|finding| matches!(finding, Finding::GaveWay { .. })),
+            "{pools:?}"
+        );
+    }
+}
+
+#[test]
 fn entries_that_cannot_be_read_are_dropped_or_rebuilt() {
     let text = format!(
         r#"{{"{POOL}":{{"ips":["10.6.0.7"],"application":"?"}},"bad":{{"ips":["zz"]}},"m":{{"ips":["10.6.0.9"]}}}}"#
