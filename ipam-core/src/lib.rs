@@ -5,6 +5,7 @@
 
 mod addr;
 pub mod admission;
+pub mod annotation;
 mod cidr;
 mod death;
 mod drive;

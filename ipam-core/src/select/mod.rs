@@ -22,11 +22,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod slot;
+mod source;
 mod verdict;
 mod wildcard;
 
 use std::sync::Arc;
 
+pub use slot::{Claim, NoSlot, Slot, claim};
+pub use source::{Asked, NicAsked, PoolsAsked, Question, Source, SourceError, SubnetFeature, Switches};
 pub use verdict::{Reason, Rejected, SelectError};
 pub use wildcard::{BadPattern, Wildcard};
 
