@@ -23,14 +23,13 @@
 //! ```
 
 mod slot;
-mod source;
+pub mod source;
 mod verdict;
 mod wildcard;
 
 use std::sync::Arc;
 
 pub use slot::{Claim, NoSlot, Slot, claim};
-pub use source::{Asked, NicAsked, PoolsAsked, Question, Source, SourceError, SubnetFeature, Switches};
 pub use verdict::{Reason, Rejected, SelectError};
 pub use wildcard::{BadPattern, Wildcard};
 

@@ -6,7 +6,8 @@
 //! ```
 //! use std::collections::BTreeMap;
 //! use ipam_core::annotation::{NamespaceAnnotations, PodAnnotations};
-//! use ipam_core::select::{Asked, PoolNames, PoolsAsked, Question, Source, Switches};
+//! use ipam_core::select::PoolNames;
+//! use ipam_core::select::source::{Asked, PoolsAsked, Question, Source, Switches};
 //!
 //! let on_namespace = BTreeMap::from([("ipam.spidernet.io/default-ipv4-ippool".to_owned(), r#"["v4-*"]"#.to_owned())]);
 //! let on_pod = BTreeMap::new();

@@ -2,7 +2,8 @@
 
 use ipam_core::annotation::json::{Place, Value};
 use ipam_core::annotation::{ItemsView, Key, NamespaceAnnotations, NetworkScope, PodAnnotations};
-use ipam_core::select::{Asked, PoolNames, Question, Slot, SubnetFeature, Switches};
+use ipam_core::select::source::{Asked, Question, SubnetFeature, Switches};
+use ipam_core::select::{PoolNames, Slot};
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};

@@ -1,9 +1,8 @@
 //! The order of sources, and what is asked of them.
 
 use ipam_core::annotation::{AnnotationError, NamespaceAnnotations, PodAnnotations};
-use ipam_core::select::{
-    Asked, PoolNames, PoolsAsked, Question, Slot, Source, SourceError, SubnetFeature, Switches,
-};
+use ipam_core::select::source::{Asked, PoolsAsked, Question, Source, SourceError, SubnetFeature, Switches};
+use ipam_core::select::{PoolNames, Slot};
 use ipam_core::{Family, Nic};
 
 use crate::{annotations, begins};
