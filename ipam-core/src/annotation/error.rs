@@ -183,7 +183,7 @@ impl fmt::Display for Hint<'_> {
         let Self(key, value) = self;
         let shown = value.char_indices().nth(SHOWN_MAX).and_then(|(end, _)| value.get(..end));
         let (value, more) = shown.map_or((*value, ""), |part| (part, "…"));
-        write!(f, "; the value is '{value}{more}', accepted: {}", key.form())
+        write!(f, "; annotation '{key}' is '{value}{more}', accepted: {}", key.form())
     }
 }
 

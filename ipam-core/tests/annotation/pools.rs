@@ -63,7 +63,7 @@ fn a_malformed_single_list_is_told_with_annotation_value_and_form() {
     ] {
         let error = ippool(value).unwrap_err();
         begins(&error, &format!("{IPPOOL}{want}"));
-        let more = format!("; the value is '{value}', accepted: {{\"ipv4\":[");
+        let more = format!("; annotation 'ipam.spidernet.io/ippool' is '{value}', accepted: {{\"ipv4\":[");
         assert!(error.to_string().contains(&more), "{error}");
     }
     let error = ippool(&"é".repeat(10_000)).unwrap_err().to_string();

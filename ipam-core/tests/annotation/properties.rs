@@ -46,6 +46,24 @@ fn nearly_json() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Lists and objects of the right shape, with names that clash, are empty or missing.
+fn nearly_right() -> impl Strategy<Value = String> {
+    let list = || proptest::collection::vec("s?|t|a\\*", 0..3);
+    let item = (proptest::option::of("eth0|net1|a/b|"), proptest::option::of(list()), list()).prop_map(
+        |(nic, v4, v6)| {
+            let mut item = json!({ "ipv4": v4, "ipv6": v6 });
+            if let Some(nic) = nic {
+                item["interface"] = nic.into();
+            }
+            item
+        },
+    );
+    prop_oneof![
+        item.clone().prop_map(|item| item.to_string()),
+        proptest::collection::vec(item, 0..3).prop_map(|items| Json::from(items).to_string()),
+    ]
+}
+
 /// Values as another program might write them, some of the shape that is wanted.
 fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
@@ -132,7 +150,9 @@ proptest! {
     }
 
     #[test]
-    fn any_annotation_is_followed_or_refused_with_its_key(text in nearly_json(), nic in "eth0|net1") {
+    fn any_annotation_is_followed_or_refused_with_its_key(
+        text in prop_oneof![nearly_json(), nearly_right()], nic in "eth0|net1"
+    ) {
         for key in [
             Key::IpPool, Key::IpPools, Key::Routes, Key::Subnet, Key::Subnets, Key::Reclaim, Key::DefaultV4, Key::DefaultV6,
         ] {
@@ -153,9 +173,12 @@ proptest! {
                 clean_gateway: false,
             };
             let on = Switches { subnets: SubnetFeature::AutoPools, ..Switches::default() };
-            if let Ok(asked) = Asked::new(&question, on) {
-                prop_assert!(!asked.nics().is_empty());
-                prop_assert!(asked.nics().iter().all(|nic| nic.families().next().is_some()));
+            match Asked::new(&question, on) {
+                Ok(asked) => {
+                    prop_assert!(!asked.nics().is_empty());
+                    prop_assert!(asked.nics().iter().all(|nic| nic.families().next().is_some()));
+                }
+                Err(error) => prop_assert!(error.to_string().contains(key.as_str()), "{}", error),
             }
         }
         let networks = annotations(&[("k8s.v1.cni.cncf.io/networks", &text), ("v1.multus-cni.io/default-network", &text)]);
