@@ -5,6 +5,7 @@
 
 mod addr;
 pub mod admission;
+pub mod annotation;
 pub mod carve;
 mod cidr;
 mod death;

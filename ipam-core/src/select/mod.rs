@@ -22,11 +22,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod slot;
+pub mod source;
 mod verdict;
 mod wildcard;
 
 use std::sync::Arc;
 
+pub use slot::{Claim, NoSlot, Slot, claim};
 pub use verdict::{Reason, Rejected, SelectError};
 pub use wildcard::{BadPattern, Wildcard};
 
