@@ -1,8 +1,9 @@
 //! `cargo xtask tidy`: rules of the house that the compiler, clippy and rustfmt do not check.
 //!
-//! The rules work on strings ([`text`], [`markdown`]), so that their tests need no files; this module brings the files.
+//! The rules work on strings ([`text`], [`markdown`], [`purity`]), so that their tests need no files; this module brings the files.
 
 mod markdown;
+mod purity;
 mod text;
 
 use std::collections::BTreeSet;
@@ -37,15 +38,20 @@ pub(crate) fn main(mut parser: Parser) -> Result<ExitCode> {
     if let Some(arg) = parser.next()? {
         return Err(arg.unexpected().into());
     }
-    check(Workspace::load()?.root())?;
+    check(&Workspace::load()?)?;
     println!("tidy: nothing to complain about");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Checks every file that Git knows or would add; prints the findings.
-pub(crate) fn check(root: &Path) -> Result<()> {
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let root = workspace.root();
     let files = files(root)?;
     let (mut errors, mut warnings) = (0_usize, 0_usize);
+    for name in purity::foreign_dependencies(&workspace.dependencies_of("ipam-core", "json")?) {
+        println!("ipam-core/Cargo.toml: error: {name} is not among the crates that are known to do no I/O");
+        errors += 1;
+    }
     for path in &files {
         let file = root.join(path);
         // Deleted but not yet committed, or a link to a folder.
@@ -56,6 +62,9 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         // Binary files are nobody's prose.
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let mut findings = text::check(path, &text);
+        if path.starts_with("ipam-core/src/") {
+            findings.extend(purity::check(&text));
+        }
         if path.ends_with(".md") {
             let exists = |target: &Path| root.join(target).exists();
             findings.extend(markdown::broken_links(path, &text, exists));
