@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use super::Stage;
 use crate::process::Call;
 use crate::workspace::{is_root, stdout_of};
-use crate::{artifacts, packages, tidy, tools};
+use crate::{api, artifacts, packages, tidy, tools};
 
 /// How long each fuzz target runs: enough to replay its seeds and to notice a parser that panics at once.
 const FUZZ_SECONDS: u32 = 10;
@@ -33,6 +33,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "test-release", what: "ipam-core once more, without debug assertions", run: test_release },
     Step { name: "e2e", what: "end to end on real parts: namespaces, Podman, cnitool", run: e2e },
     Step { name: "doc", what: "API documentation, warnings denied", run: doc },
+    Step { name: "api", what: "the public API is as the repository says", run: api_step },
     Step { name: "book", what: "the book", run: book },
     Step { name: "features", what: "every combination of features", run: features },
     Step { name: "deny", what: "licences, duplicates and sources of dependencies", run: deny },
@@ -78,7 +79,7 @@ fn clippy(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 fn tidy_step(stage: &mut Stage<'_>) -> Result<()> {
-    tidy::check(stage.workspace.root())
+    tidy::check(stage.workspace)
 }
 
 fn build(stage: &mut Stage<'_>) -> Result<()> {
@@ -116,6 +117,13 @@ fn e2e(stage: &mut Stage<'_>) -> Result<()> {
 fn doc(stage: &mut Stage<'_>) -> Result<()> {
     let call = Call::cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
     call.env("RUSTDOCFLAGS", "-Dwarnings").run(&stage.log, |_| {})
+}
+
+fn api_step(stage: &mut Stage<'_>) -> Result<()> {
+    if let api::Outcome::Skipped(reason) = api::check(stage.workspace, &stage.log, false)? {
+        stage.tally.skip(stage.step, "public API", &reason);
+    }
+    Ok(())
 }
 
 fn book(stage: &mut Stage<'_>) -> Result<()> {
