@@ -33,6 +33,7 @@ use ipam_local::{LocalStore, OpenMode};
 
 use self::args::{Cli, Command};
 use self::exit::{End, Verdict};
+pub use self::manifest::examine as examine_manifest;
 use self::output::{Output, Terminal};
 
 /// What every command has at hand.

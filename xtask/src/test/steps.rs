@@ -7,8 +7,8 @@ use crate::process::Call;
 use crate::workspace::{is_root, stdout_of};
 use crate::{api, artifacts, packages, tidy, tools};
 
-/// How long each fuzz target runs: enough to replay its seeds and to notice a parser that panics at once.
-const FUZZ_SECONDS: u32 = 10;
+/// How long each fuzz target runs: enough to replay its seeds and to notice what a change has broken near them.
+const FUZZ_SECONDS: u32 = 30;
 
 /// One step of the run.
 #[derive(Debug)]
