@@ -8,7 +8,7 @@ use std::fmt;
 use super::FIRST_NIC;
 use super::json::{JsonError, Place, Value};
 use crate::owner::Nic;
-use crate::select::Slot;
+use crate::select::{self, Slot};
 
 pub(super) const DEFAULT_NETWORK: &str = "v1.multus-cni.io/default-network";
 pub(super) const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
@@ -25,6 +25,17 @@ pub struct Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// For the filter of pools, which tells the error only where a pool asks for a network.
+impl From<Result<Network, NetworkError>> for select::Network {
+    fn from(found: Result<Network, NetworkError>) -> Self {
+        match found {
+            Ok(Network { namespace, name }) => Self::Named { namespace, name },
+            Err(NetworkError::Unset) => Self::Unset,
+            Err(error) => Self::Unresolved(error.to_string()),
+        }
     }
 }
 

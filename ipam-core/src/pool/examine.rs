@@ -16,7 +16,7 @@ use crate::rangeset::RangeSet;
 use crate::route::Route;
 
 /// The keys an auto pool's affinity may have: they name the workload that owns the pool.
-const APP_KEYS: [&str; 5] = [
+pub(crate) const APP_KEYS: [&str; 5] = [
     "ipam.spidernet.io/app-api-group",
     "ipam.spidernet.io/app-api-version",
     "ipam.spidernet.io/app-kind",

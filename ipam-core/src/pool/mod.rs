@@ -10,8 +10,8 @@ pub(crate) mod wire;
 
 use ipnet::IpNet;
 
-pub(crate) use self::examine::Examined;
 pub use self::examine::Origin;
+pub(crate) use self::examine::{APP_KEYS, Examined};
 pub use self::fields::{PoolFields, RouteFields};
 pub use crate::name::PoolName;
 
