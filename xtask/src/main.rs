@@ -10,6 +10,7 @@
 mod artifacts;
 mod bench;
 mod demo;
+mod golden;
 mod packages;
 mod process;
 mod test;
@@ -30,6 +31,7 @@ Usage: cargo xtask COMMAND
        --only STEP        only this step; may be repeated
        --list             name the steps
   tidy                    only the rules of the house that no other tool checks
+  golden admission FOLDER replay recorded answers of the Go original, and print each difference
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
 ";
 
@@ -50,6 +52,7 @@ fn run() -> Result<ExitCode> {
             "demo" => demo::main(parser),
             "test" => test::main(parser),
             "tidy" => tidy::main(parser),
+            "golden" => golden::main(parser),
             "bench" => bench::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),

@@ -293,10 +293,16 @@ proptest! {
     #[test]
     fn an_adopted_pool_stays_as_it_is(
         pool in any_pool(),
-        network in any_network(),
+        mut network in any_network(),
+        is_wide in any::<bool>(),
         declines in any::<bool>(),
         is_auto in any::<bool>(),
     ) {
+        if is_wide {
+            // Else hardly a pool lies inside its subnet.
+            let all = if pool.subnet.contains(':') { "fd00::-fd00::ff" } else { "10.6.0.0-10.6.0.255" };
+            network = SubnetFields { ips: texts(&[all]), exclude_ips: Vec::new(), gateway: None, subnet: pool.subnet.clone(), ip_version: None, routes: None };
+        }
         let (subnet, subnet_metadata) = mutate_subnet(&network, &Metadata::default());
         let labels = if is_auto { labelled(&[(LABEL_APPLICATION, "web")]) } else { BTreeMap::new() };
         let sent = PoolFields { routes: declines.then(Vec::new), ..pool };
