@@ -87,8 +87,7 @@ pub(super) struct Change<'a> {
     net: IpNet,
     /// All addresses of the pool.
     pub(super) total: RangeSet,
-    /// Those that it did not have before.
-    added: RangeSet,
+    old: Option<&'a PoolFields>,
     peers: &'a [Peer<'a>],
 }
 
@@ -98,13 +97,19 @@ impl<'a> Change<'a> {
         name: &'a PoolName,
         origin: Origin,
         new: &Examined<PoolFields>,
-        old: Option<&PoolFields>,
+        old: Option<&'a PoolFields>,
         peers: &'a [Peer<'a>],
     ) -> Option<Self> {
-        let (total, net) = (new.whole_total()?, new.net?);
-        let had = old.and_then(|old| strict_total(total.family(), &old.ips, &old.exclude_ips).ok());
-        let added = had.map_or_else(|| total.clone(), |had| total.difference(&had));
-        Some(Self { name: name.as_str(), origin, net, total, added, peers })
+        Some(Self { name: name.as_str(), origin, net: new.net?, total: new.whole_total()?, old, peers })
+    }
+
+    /// The addresses that the pool did not have before.
+    fn added(&self) -> RangeSet {
+        let had = self.old.map(|old| strict_total(self.total.family(), &old.ips, &old.exclude_ips));
+        match had {
+            Some(Ok(had)) => self.total.difference(&had),
+            Some(Err(_)) | None => self.total.clone(),
+        }
     }
 }
 
@@ -162,11 +167,12 @@ fn record_fault(change: &Change<'_>, subnet: &StoredSubnet<'_>) -> Option<Fault>
 /// A user's pool takes no address that was set aside for a workload's pool which is about to be written. An address that
 /// the pool has already is left to it: its update must stay possible.
 fn reserved_faults(change: &Change<'_>, subnet: &StoredSubnet<'_>) -> Vec<Fault> {
+    let added = change.added();
     let others = subnet.records().iter().filter_map(|record| match *record {
         Preallocated::Held { pool, addresses, is_for_application: true }
-            if pool != change.name && addresses.family() == change.added.family() =>
+            if pool != change.name && addresses.family() == added.family() =>
         {
-            Some((pool, change.added.intersection(addresses)))
+            Some((pool, added.intersection(addresses)))
         }
         Preallocated::Held { .. } | Preallocated::Malformed { .. } | Preallocated::Unreadable(_) => None,
     });
