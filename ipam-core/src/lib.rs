@@ -38,6 +38,7 @@ pub mod select;
 mod selector;
 mod spelling;
 mod store;
+pub mod subnet;
 #[cfg(feature = "testkit")]
 #[expect(clippy::arithmetic_side_effects, reason = "counts of a test run")]
 pub mod testkit;

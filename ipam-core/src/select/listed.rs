@@ -106,10 +106,9 @@ impl ListedPool {
     /// ```
     #[must_use]
     pub fn new(name: PoolName, fields: &PoolFields, standing: Standing) -> Self {
-        let mut examined =
-            Examined::new(fields, if standing.is_auto { Origin::Application } else { Origin::User });
-        // A selector that is malformed or empty is a matter of who may use the pool, not of what it gives out.
-        examined.affinity_faults.clear();
+        // Who made it matters for its affinity only, which is judged elsewhere.
+        let mut examined = Examined::pool(fields, Origin::User);
+        examined.forgive_stored();
         let version = fields.ip_version.and_then(Family::from_number);
         let body = match PoolSpec::from_examined(&name, examined) {
             Ok(spec) => Body::Valid(Arc::new(spec)),

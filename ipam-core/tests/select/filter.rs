@@ -1,7 +1,7 @@
 //! Who may use a pool, test by test.
 
-use ipam_core::PoolFields;
 use ipam_core::select::Rejected;
+use ipam_core::{PoolFields, RouteFields};
 
 use super::*;
 
@@ -34,9 +34,8 @@ fn tests_that_look_at_the_pool_alone() {
 fn stored_with_faults() {
     let cases: [(With, &str); 4] = [
         (
-            |fields| fields.subnet = "10.6.0.7/24".into(),
-            "IPPool p4 is stored with faults and cannot be used: spec.subnet: Invalid value: \"10.6.0.7/24\": \
-             unformatted subnet 10.6.0.7/24, please change it to 10.6.0.0/24",
+            |fields| fields.subnet = "10.6.0.0/33".into(),
+            "IPPool p4 is stored with faults and cannot be used: spec.subnet: Invalid value: \"10.6.0.0/33\": invalid CIDR format in IPv4 '10.6.0.0/33'",
         ),
         (
             |fields| fields.ips = vec!["10.7.0.1".into(), "x".into()],
@@ -62,6 +61,35 @@ fn stored_with_faults() {
     let both: Catalogue = [pool("p4", cases[0].0), pool("q4", |_| {})].into_iter().collect();
     let names = texts(&["p4", "q4"]);
     assert_eq!(outcome(&both, Family::V4, Asked::Names(&names), &subject()), "q4");
+}
+
+/// The original's allocator uses what it can read, and says nothing of the rest.
+#[test]
+fn stored_past_admission_and_usable() {
+    let cases: [(With, &str); 5] = [
+        (|fields| fields.subnet = "10.6.0.7/24".into(), "10.6.0.10-10.6.0.19"),
+        (|fields| fields.ips = vec!["10.6.0.9-10.6.0.3".into(), "10.6.0.50".into()], "10.6.0.50"),
+        (|fields| fields.gateway = Some("10.6.0.12".into()), "10.6.0.10-10.6.0.19"),
+        (|fields| fields.gateway = Some("nonsense".into()), "10.6.0.10-10.6.0.19"),
+        (
+            |fields| fields.routes = Some(vec![RouteFields { dst: "x".into(), gw: "y".into() }]),
+            "10.6.0.10-10.6.0.19",
+        ),
+    ];
+    for (with, gives) in cases {
+        let pool = pool("p4", |fields| {
+            fields.ips = vec!["10.6.0.10-10.6.0.19".into()];
+            with(fields);
+        });
+        assert_eq!(
+            pool.spec().map(|spec| spec.allocatable().to_string()).as_deref(),
+            Some(gives),
+            "{:?}",
+            pool.faults()
+        );
+    }
+    let unknown = pool("p4", |fields| fields.exclude_ips = vec!["nonsense".into()]);
+    assert!(unknown.spec().is_none(), "what it was to keep is unknown");
 }
 
 #[test]

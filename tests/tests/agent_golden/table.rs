@@ -16,11 +16,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str, &[&str])] = &[
         &["ipv6-record-key-in-ipv4-pool", "allocated-ips-not-json", "non-canonical-ipv6-record-key"],
     ),
     (
-        "basic",
-        "undecided: the pool was stored past admission, and the catalogue refuses it whole where the original uses what can be read",
-        &["large-ipv6-range", "reversed-range-in-ips", "unreadable-range-in-exclude"],
-    ),
-    (
         "errors",
         "the HTTP layer answers: fields that are missing or of another type",
         &[
