@@ -46,12 +46,10 @@ fn pools() -> Vec<(String, PoolFields)> {
                 default: Some(number % 2 == 0),
                 ..PoolFields::default()
             };
-            let kinds = if number % 100 == 0 {
-                &[][..]
-            } else if number % 3 == 0 {
-                &[0, 2, 4, 1, 3][number % 5..(number % 5 + 2).min(5)]
-            } else {
-                &[0, 1, 2, 3, 4][number % 5..=number % 5]
+            let kinds = match number % 5 {
+                _ if number % 100 == 0 => vec![],
+                kind if number % 3 == 0 => vec![kind, (kind + 2) % 5],
+                kind => vec![kind],
             };
             // Steps that share no factor with the number of values reach every value.
             for kind in kinds {
