@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::SelectError;
 use super::filter::{left_of, sift};
-use super::index::{Anchors, Index, by_name};
+use super::index::{Anchors, Index};
 use super::listed::ListedPool;
 use super::names::{Listing, Named, Term, each_once, expand, read};
 use super::reason::Rejected;
@@ -94,7 +94,7 @@ impl Catalogue {
 
     /// Takes a pool out.
     pub fn remove(&mut self, name: &str) -> Option<Arc<ListedPool>> {
-        let Shelved { pool, anchors } = self.pools.remove(|one| by_name(name)(&one.pool))?;
+        let Shelved { pool, anchors } = self.pools.remove(|one| one.pool.name().as_str().cmp(name))?;
         self.index.remove(&pool, &anchors);
         Some(pool)
     }
@@ -102,7 +102,7 @@ impl Catalogue {
     /// The pool of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<ListedPool>> {
-        self.pools.get(|one| by_name(name)(&one.pool)).map(|one| &one.pool)
+        self.pools.get(|one| one.pool.name().as_str().cmp(name)).map(|one| &one.pool)
     }
 
     /// All pools, in order of name.
@@ -149,6 +149,7 @@ impl Catalogue {
             })
             .map(|(pools, _)| pools.into_iter().cloned().collect());
         }
+        // Nothing to do, and quickly done, where one pattern or the default pools are asked for.
         found.sort_by_key(|pool| Reverse(pool.rank));
         Ok(found.into_iter().cloned().collect())
     }
@@ -208,7 +209,7 @@ impl Catalogue {
         }
     }
 
-    /// Those that may be used, in the order in which they are named, each once.
+    /// Those that may be used, each once and in the order in which they are named; the matches of a pattern by preference, then by name.
     fn eligible_of(
         &self,
         terms: &[Term<'_>],
@@ -219,6 +220,9 @@ impl Catalogue {
         let has_pattern = terms.iter().any(|term| matches!(term, Term::Pattern(..)));
         let eligible =
             if has_pattern { self.index.eligible(nic, family, false, subject) } else { Vec::new() };
+        if let [Term::Pattern(_, glob)] = terms {
+            return Ok(eligible.into_iter().filter(|pool| glob.matches(pool.name().as_str())).collect());
+        }
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for term in terms {
             match term {

@@ -5,9 +5,10 @@
 //! labels, and under [`Place::Open`] where pools without such a condition are. What it finds is still held against all conditions.
 
 use std::cmp::Ordering;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use super::listed::{Gate, ListedPool};
+use super::listed::{Gate, ListedPool, Rank};
 use super::sheets::Sheets;
 use super::subject::{Network, Subject};
 use crate::addr::Family;
@@ -16,7 +17,7 @@ use crate::pool::APP_KEYS;
 use crate::selector::Selector;
 
 /// What a condition is about.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Place {
     Open,
     Node,
@@ -47,7 +48,7 @@ impl Anchor {
     }
 }
 
-/// The pools under one anchor, each list in order of name.
+/// The pools under one anchor, each list in order of preference and name: lists that are in order already are quickly merged.
 #[derive(Clone, Debug, Default)]
 struct Posting {
     default: Sheets<Arc<ListedPool>>,
@@ -71,14 +72,28 @@ fn is_default(pool: &ListedPool) -> bool {
 /// What stands under an anchor.
 #[derive(Clone, Debug)]
 struct Slot {
+    /// Decides the place, so that a search rarely reads texts. Without a key of its own: equal catalogues are laid out equally.
+    hash: u64,
     anchor: Arc<Anchor>,
     posting: Arc<Posting>,
 }
 
 impl Slot {
-    fn is<'a>(anchor: AnchorRef<'a>) -> impl Fn(&Self) -> Ordering + 'a {
-        move |slot| slot.anchor.parts().cmp(&anchor)
+    fn new(anchor: &Arc<Anchor>) -> Self {
+        Self { hash: hash_of(anchor.parts()), anchor: Arc::clone(anchor), posting: Arc::default() }
     }
+
+    /// How a slot stands to that of an anchor.
+    fn is<'a>(anchor: AnchorRef<'a>) -> impl Fn(&Self) -> Ordering + 'a {
+        let hash = hash_of(anchor);
+        move |slot| slot.hash.cmp(&hash).then_with(|| slot.anchor.parts().cmp(&anchor))
+    }
+}
+
+fn hash_of(anchor: AnchorRef<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    anchor.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where a pool stands; kept with it, so that it is found again whatever else has moved.
@@ -88,9 +103,9 @@ pub(super) type Anchors = Arc<[Arc<Anchor>]>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index(Sheets<Slot>);
 
-/// How an item of a list in order of name stands to a name.
-pub(super) fn by_name(name: &str) -> impl Fn(&Arc<ListedPool>) -> Ordering + '_ {
-    move |pool| pool.name().as_str().cmp(name)
+/// How a pool stands to another one: whom it is better for first, equal ones by name.
+fn by_preference(pool: &ListedPool) -> impl Fn(&Arc<ListedPool>) -> Ordering + '_ {
+    move |other| pool.rank.cmp(&other.rank).then_with(|| other.name().cmp(pool.name()))
 }
 
 impl Index {
@@ -104,10 +119,9 @@ impl Index {
         };
         let anchors: Anchors = group.into_iter().map(Arc::new).collect();
         for anchor in anchors.iter() {
-            let new = || Slot { anchor: Arc::clone(anchor), posting: Arc::default() };
-            if let Some(slot) = self.0.entry(Slot::is(anchor.parts()), new) {
+            if let Some(slot) = self.0.entry(Slot::is(anchor.parts()), || Slot::new(anchor)) {
                 let posting = Arc::make_mut(&mut slot.posting);
-                posting.of(pool).insert(Arc::clone(pool), by_name(pool.name().as_str()));
+                posting.of(pool).insert(Arc::clone(pool), by_preference(pool));
             }
         }
         anchors
@@ -119,7 +133,7 @@ impl Index {
             let is = Slot::is(anchor.parts());
             let Some(slot) = self.0.get_mut(&is) else { continue };
             let posting = Arc::make_mut(&mut slot.posting);
-            posting.of(pool).remove(by_name(pool.name().as_str()));
+            posting.of(pool).remove(by_preference(pool));
             if posting.len() == 0 {
                 self.0.remove(&is);
             }
@@ -130,7 +144,7 @@ impl Index {
         self.0.get(Slot::is(anchor)).map(|slot| slot.posting.as_ref())
     }
 
-    /// The pools of a family that the subject may use, in order of name.
+    /// The pools of a family that the subject may use, the preferred ones first, equal ones in order of name.
     pub(super) fn eligible<'s>(
         &'s self,
         nic: &Nic,
@@ -138,16 +152,21 @@ impl Index {
         is_default: bool,
         subject: &Subject,
     ) -> Vec<&'s Arc<ListedPool>> {
+        let has_master = subject.uplinks.get(nic).is_some_and(|uplink| uplink.master.is_some());
+        // Nothing can speak against a pool that sets no condition: what nobody may use does not stand here.
+        let is_for = |pool: &&Arc<ListedPool>| {
+            pool.rank == Rank::NONE && !has_master || pool.verdict(nic, family, subject).is_none()
+        };
         let mut found: Vec<&Arc<ListedPool>> = Vec::new();
         for (place, key, value) in held_by(nic, subject) {
             let Some(posting) = self.posting((family, place, key, value)) else { continue };
-            let is_for = |pool: &&Arc<ListedPool>| pool.verdict(nic, family, subject).is_none();
             found.extend(posting.default.iter().filter(is_for));
             if !is_default {
                 found.extend(posting.other.iter().filter(is_for));
             }
         }
-        found.sort_unstable_by_key(|pool| pool.name());
+        // The stable sort, since it makes use of the order that each list has.
+        found.sort_by(|one, other| by_preference(other)(one));
         found
     }
 }

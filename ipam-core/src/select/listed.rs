@@ -79,6 +79,9 @@ fn unknown_operator(written: &LabelSelector) -> Option<String> {
 pub(super) struct Rank(u8);
 
 impl Rank {
+    /// Of a pool that sets no condition.
+    pub(super) const NONE: Self = Self(0);
+
     fn new(fields: &PoolFields) -> Self {
         let bits = [
             fields.pod_affinity.is_some(),
