@@ -4,7 +4,7 @@ use super::metadata::{ControllerRef, LABEL_CIDR, LABEL_OWNER_SUBNET, LABEL_SUBNE
 use super::{Denial, ObjectKind};
 use crate::addr::Family;
 use crate::items::strict_total;
-use crate::pool::PoolFields;
+use crate::pool::{PoolFields, inheritable};
 use crate::rangeset::RangeSet;
 use crate::subnet::SubnetFields;
 
@@ -146,8 +146,9 @@ impl<'a> Subnets<'a> {
         if fields.gateway.is_none() {
             fields.gateway.clone_from(&subnet.fields.gateway);
         }
-        if fields.routes.is_none() {
-            fields.routes.clone_from(&subnet.fields.routes);
+        if let (None, Some(family)) = (&fields.routes, fields.family()) {
+            let routes = subnet.fields.routes.as_deref().map(|routes| inheritable(routes, family));
+            fields.routes = routes.filter(|routes| !routes.is_empty());
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::application::Application;
 use crate::addr::Family;
+use crate::admission::Preallocated;
 use crate::error::Error;
 use crate::pool::PoolName;
 use crate::range::IpRange;
@@ -111,6 +112,17 @@ impl ControlledPools {
     /// The records in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&PoolName, &ControlRecord)> {
         self.records.iter()
+    }
+
+    /// The records as admission reads them: what the pools of the subnet are held to.
+    pub fn preallocated(&self) -> impl Iterator<Item = Preallocated<'_>> {
+        let held = self.records.iter().map(|(pool, record)| Preallocated::Held {
+            pool: pool.as_str(),
+            addresses: &record.ranges,
+            is_for_application: record.application.is_some(),
+        });
+        let malformed = self.unreadable.iter();
+        held.chain(malformed.map(|(pool, entry)| Preallocated::Malformed { pool, problem: &entry.problem }))
     }
 
     /// Entries that cannot be read, by their name.

@@ -10,6 +10,7 @@ use crate::cidr::net_family;
 use crate::pool::{PoolName, RouteFields};
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
+use crate::subnet::SubnetSpec;
 
 /// The part of a SpiderSubnet that carving reads.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,20 @@ impl<'a> Subnet<'a> {
     #[must_use]
     pub const fn new(name: &'a str, net: IpNet, total: &'a RangeSet) -> Self {
         Self { name, uid: "", net, total, gateway: None, routes: &[], terminating: false }
+    }
+
+    /// A checked subnet as it is stored.
+    #[must_use]
+    pub fn of(spec: &'a SubnetSpec, uid: &'a str, terminating: bool) -> Self {
+        Self {
+            name: spec.name().as_str(),
+            uid,
+            net: spec.subnet(),
+            total: spec.total(),
+            gateway: spec.fields().gateway.as_deref(),
+            routes: spec.inherited_routes(),
+            terminating,
+        }
     }
 
     /// IPv4 or IPv6, by its network.

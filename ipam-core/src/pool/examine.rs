@@ -54,11 +54,15 @@ pub(crate) trait NetworkFields {
     /// The original reads items of pools and of subnets with different parsers, which have different words.
     const READ_ITEM: ReadItem;
 
+    /// Whether destinations are compared as the kernel sees them, or as text.
+    const ROUTES_ARE_NETWORKS: bool;
+
     fn written(&self) -> Written<'_>;
 }
 
 impl NetworkFields for PoolFields {
     const READ_ITEM: ReadItem = pool_item;
+    const ROUTES_ARE_NETWORKS: bool = true;
 
     fn written(&self) -> Written<'_> {
         Written {
@@ -228,14 +232,11 @@ impl<F: NetworkFields> Examined<F> {
     }
 
     fn read_routes(&mut self, family: Family) {
-        let mut seen: Vec<IpNet> = Vec::new();
+        let mut seen = Destinations { are_networks: F::ROUTES_ARE_NETWORKS, seen: Vec::new() };
         for (index, route) in self.fields.written().routes.iter().enumerate() {
             let path = format!("spec.routes[{index}]");
-            let dst = match read_dst(&route.dst, family, &seen) {
-                Ok(dst) => {
-                    seen.push(dst.trunc());
-                    Some(dst)
-                }
+            let dst = match seen.read(&route.dst, family) {
+                Ok(dst) => Some(dst),
                 Err(detail) => {
                     self.route_faults.push(Fault::invalid(format!("{path}.dst"), &route.dst, detail));
                     None
@@ -292,16 +293,37 @@ fn host_in(text: &str, family: Family, net: Option<&IpNet>) -> Result<Addr, Stri
     }
 }
 
-fn read_dst(text: &str, family: Family, seen: &[IpNet]) -> Result<IpNet, String> {
-    let net =
-        parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
-    if net.prefix_len() == 0 {
-        Err("please specify 'spec.gateway' to configure the default route".to_owned())
-    } else if seen.contains(&net.trunc()) {
-        Err(format!("duplicate route with the same dst, {} is already routed", canonical(&net)))
-    } else {
+/// The destinations of a list of routes so far.
+struct Destinations<'a> {
+    are_networks: bool,
+    seen: Vec<(IpNet, &'a str)>,
+}
+
+impl<'a> Destinations<'a> {
+    /// The next one: no default route and none twice. It may have host bits.
+    fn read(&mut self, text: &'a str, family: Family) -> Result<IpNet, String> {
+        let net =
+            parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
+        let (is_default, is_known) = if self.are_networks {
+            (net.prefix_len() == 0, self.seen.iter().any(|(known, _)| *known == net.trunc()))
+        } else {
+            (matches!(text, "0.0.0.0/0" | "::/0"), self.seen.iter().any(|(_, known)| *known == text))
+        };
+        if is_default {
+            return Err("please specify 'spec.gateway' to configure the default route".to_owned());
+        }
+        if is_known {
+            return Err(format!("duplicate route with the same dst, {} is already routed", canonical(&net)));
+        }
+        self.seen.push((net.trunc(), text));
         Ok(net)
     }
+}
+
+/// The routes of a SpiderSubnet that a pool may have: there `0.0.0.1/0` is no default route, here it is one.
+pub(crate) fn inheritable(routes: &[RouteFields], family: Family) -> Vec<RouteFields> {
+    let mut seen = Destinations { are_networks: true, seen: Vec::new() };
+    routes.iter().filter(|route| seen.read(&route.dst, family).is_ok()).cloned().collect()
 }
 
 fn bad_cidr(text: &str, family: Family) -> String {

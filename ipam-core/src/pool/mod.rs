@@ -11,7 +11,7 @@ pub(crate) mod wire;
 use ipnet::IpNet;
 
 pub use self::examine::Origin;
-pub(crate) use self::examine::{APP_KEYS, Examined, NetworkFields, ReadItem, Written};
+pub(crate) use self::examine::{APP_KEYS, Examined, NetworkFields, ReadItem, Written, inheritable};
 pub use self::fields::{PoolFields, RouteFields};
 pub(crate) use self::fields::{merge, written_version};
 pub use crate::name::PoolName;

@@ -75,6 +75,7 @@ impl SubnetFields {
 
 impl NetworkFields for SubnetFields {
     const READ_ITEM: ReadItem = subnet_item;
+    const ROUTES_ARE_NETWORKS: bool = false;
 
     fn written(&self) -> Written<'_> {
         Written {

