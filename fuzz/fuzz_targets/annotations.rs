@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use ipam_core::annotation::json::Value;
 use ipam_core::annotation::{Key, NamespaceAnnotations, NetworkScope, PodAnnotations};
+use ipam_core::go_json::Value;
 use ipam_core::select::source::{Asked, Question, SubnetFeature, Switches};
 use ipam_core::select::{PoolNames, Slot};
 use libfuzzer_sys::fuzz_target;

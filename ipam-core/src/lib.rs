@@ -12,6 +12,7 @@ mod death;
 mod drive;
 mod error;
 mod fault;
+pub mod go_json;
 mod items;
 mod ledger;
 mod machine;
@@ -37,6 +38,9 @@ mod route;
 pub mod select;
 mod selector;
 mod spelling;
+#[cfg(feature = "json")]
+#[expect(clippy::arithmetic_side_effects, reason = "positions and lengths within a text that is in memory")]
+pub mod status;
 mod store;
 pub mod subnet;
 #[cfg(feature = "testkit")]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::json::JsonError;
 use super::key::Key;
 use crate::addr::Family;
+use crate::go_json::JsonError;
 use crate::owner::Nic;
 
 /// Why an annotation cannot be followed. Where the original has words for it, the text begins with them.

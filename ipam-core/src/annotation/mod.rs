@@ -21,7 +21,6 @@
 //! ```
 
 mod error;
-pub mod json;
 mod key;
 mod multus;
 mod pools;
@@ -37,6 +36,7 @@ pub use pools::{ItemsView, NicPools, PoolItems};
 pub use routes::CustomRoute;
 pub use subnets::{SubnetChoice, SubnetNames};
 
+use crate::go_json::JsonError;
 use crate::owner::Nic;
 use crate::select::PoolNames;
 
@@ -137,7 +137,7 @@ impl<'a> NamespaceAnnotations<'a> {
     }
 }
 
-fn malformed(key: Key, value: &str) -> impl FnOnce(json::JsonError) -> AnnotationError {
+fn malformed(key: Key, value: &str) -> impl FnOnce(JsonError) -> AnnotationError {
     let value = value.to_owned();
     move |problem| AnnotationError::Malformed { key, value, problem }
 }

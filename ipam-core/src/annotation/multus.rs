@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::FIRST_NIC;
-use super::json::{JsonError, Place, Value};
+use crate::go_json::{JsonError, Place, Value};
 use crate::owner::Nic;
 use crate::select::{self, Slot};
 

@@ -1,9 +1,9 @@
 //! Annotations that name pools: `ippool` and `ippools` of a pod, the defaults of a namespace.
 
 use super::error::AnnotationError;
-use super::json::{JsonError, Place, Value};
 use super::key::Key;
 use super::malformed;
+use crate::go_json::{JsonError, Place, Value};
 use crate::owner::Nic;
 use crate::select::PoolNames;
 

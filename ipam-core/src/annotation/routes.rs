@@ -3,11 +3,11 @@
 use ipnet::IpNet;
 
 use super::error::AnnotationError;
-use super::json::{JsonError, Place, Value};
 use super::key::Key;
 use super::malformed;
 use crate::addr::Addr;
 use crate::cidr::{net_family, parse_net};
+use crate::go_json::{JsonError, Place, Value};
 
 /// A route as a pod asks for it. It goes to the NIC in whose subnet the gateway is; destination and gateway are of one family.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,10 +1,10 @@
 //! Annotations that name subnets: `subnets`, `subnet`, and `ippool-reclaim`.
 
 use super::error::AnnotationError;
-use super::json::{JsonError, Place, Value};
 use super::key::Key;
 use super::malformed;
 use crate::addr::Family;
+use crate::go_json::{JsonError, Place, Value};
 use crate::owner::Nic;
 
 /// The subnets of one NIC: one for a family, and at least one.

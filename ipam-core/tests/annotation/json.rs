@@ -1,6 +1,6 @@
 //! The reader of Go's JSON.
 
-use ipam_core::annotation::json::{JsonError, Place, Value};
+use ipam_core::go_json::{JsonError, Place, Value};
 
 const TEXT: Place = Place::Field("T", "text");
 
@@ -35,11 +35,12 @@ fn syntax_errors_are_told_in_the_words_of_go() {
         ("[", "unexpected end of JSON input"),
         ("]", "invalid character ']' looking for beginning of value"),
         ("nonsense", "invalid character 'o' in literal null (expecting 'u')"),
-        ("tru", "unexpected end of JSON input"),
+        // Go feeds the end of a text one blank.
+        ("tru", "invalid character ' ' in literal true (expecting 'e')"),
         ("falsy", "invalid character 'y' in literal false (expecting 'e')"),
-        ("-", "unexpected end of JSON input"),
+        ("-", "invalid character ' ' in numeric literal"),
         ("-x", "invalid character 'x' in numeric literal"),
-        ("1.", "unexpected end of JSON input"),
+        ("1.", "invalid character ' ' after decimal point in numeric literal"),
         ("1.x", "invalid character 'x' after decimal point in numeric literal"),
         ("1e+x", "invalid character 'x' in exponent of numeric literal"),
         ("\"a", "unexpected end of JSON input"),

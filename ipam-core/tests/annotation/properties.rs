@@ -1,7 +1,7 @@
 //! Laws.
 
-use ipam_core::annotation::json::{Place, Value};
 use ipam_core::annotation::{ItemsView, Key, NamespaceAnnotations, NetworkScope, PodAnnotations};
+use ipam_core::go_json::{Place, Value};
 use ipam_core::select::source::{Asked, Question, SubnetFeature, Switches};
 use ipam_core::select::{PoolNames, Slot};
 use proptest::prelude::*;

@@ -120,7 +120,8 @@ fn carved_records_are_what_admission_reads() {
             families: FamilySettings::default(),
             controller: Controller::of(&made, Subnets::On(&subnets)),
         };
-        pool_create(&"auto4-web".parse().unwrap(), &stored, made.origin(), [] as [&PoolSpec; 0], rules)
+        let others: [&PoolSpec; 0] = [];
+        pool_create(&"auto4-web".parse().unwrap(), &stored, made.origin(), others, rules)
     };
     assert!(pool("10.6.0.1-10.6.0.3").is_ok());
     let denial = pool("10.6.0.1-10.6.0.4").unwrap_err();

@@ -1,13 +1,13 @@
 //! JSON as Go's `encoding/json` reads it into a struct.
 //!
-//! The values of annotations were written for a Go program. Go matches keys without regard to case, takes the last of equal
+//! Annotations and statuses were written for, and by, Go programs. Go matches keys without regard to case, takes the last of equal
 //! keys, lets `null` stand for nothing, ignores keys that it does not know, and puts U+FFFD for what is no character. So does this
 //! reader, with Go's words where it refuses.
 //!
 //! A [`Value`] is a checked piece of the text and is read on demand. Nothing here calls itself, so no depth of nesting hurts.
 //!
 //! ```
-//! use ipam_core::annotation::json::{Place, Value};
+//! use ipam_core::go_json::{Place, Value};
 //!
 //! let value = Value::parse(br#"{"IPv4": ["a", null], "extra": [[]], "ipv4": ["b"]}"#)?;
 //! let mut pools = Vec::new();
@@ -20,7 +20,7 @@
 //!
 //! let error = Value::parse(b"p4").unwrap_err();
 //! assert_eq!(error.to_string(), "invalid character 'p' looking for beginning of value");
-//! # Ok::<(), ipam_core::annotation::json::JsonError>(())
+//! # Ok::<(), ipam_core::go_json::JsonError>(())
 //! ```
 
 mod scan;
@@ -114,6 +114,12 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
+    /// The key as it is written.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the key stands for a field of this name, which is lower-case ASCII.
     #[must_use]
     pub fn is(&self, field: &str) -> bool {

@@ -143,11 +143,16 @@ impl Scan<'_> {
         Ok(*byte)
     }
 
+    /// The next byte of a token. At its end Go feeds a text one blank, so that a token which is cut short complains about that.
+    fn within(&mut self) -> u8 {
+        self.next().unwrap_or(b' ')
+    }
+
     /// The rest of a value that nothing nests in, after its first byte.
     fn scalar(&mut self, first: u8) -> Result<(), SyntaxError> {
         match first {
             b'"' => self.string(),
-            b'-' => match self.next()? {
+            b'-' => match self.within() {
                 digit @ b'0'..=b'9' => self.number(digit),
                 byte => Err(SyntaxError::Byte { byte, place: "in numeric literal" }),
             },
@@ -161,7 +166,7 @@ impl Scan<'_> {
 
     fn literal(&mut self, word: &'static str) -> Result<(), SyntaxError> {
         for expected in word.bytes().skip(1) {
-            let byte = self.next()?;
+            let byte = self.within();
             if byte != expected {
                 return Err(SyntaxError::Literal { byte, word, expected });
             }
@@ -189,7 +194,7 @@ impl Scan<'_> {
     }
 
     fn some_digits(&mut self, place: &'static str) -> Result<(), SyntaxError> {
-        let byte = self.next()?;
+        let byte = self.within();
         if !byte.is_ascii_digit() {
             return Err(SyntaxError::Byte { byte, place });
         }
@@ -208,11 +213,11 @@ impl Scan<'_> {
         loop {
             match self.next()? {
                 b'"' => return Ok(()),
-                b'\\' => match self.next()? {
+                b'\\' => match self.within() {
                     b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => {}
                     b'u' => {
                         for _ in 0..4 {
-                            let byte = self.next()?;
+                            let byte = self.within();
                             if !byte.is_ascii_hexdigit() {
                                 let place = r"in \u hexadecimal character escape";
                                 return Err(SyntaxError::Byte { byte, place });
