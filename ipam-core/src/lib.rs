@@ -9,6 +9,7 @@ mod cidr;
 mod death;
 mod drive;
 mod error;
+pub mod explain;
 mod fault;
 mod items;
 mod ledger;
