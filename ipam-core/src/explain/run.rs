@@ -169,7 +169,8 @@ impl Explain {
             left: VecDeque::new(),
         };
         for (number, (slot, known)) in slots.iter().zip(&known).enumerate() {
-            let others = (0..slots.len()).filter(|other| *other != number).filter_map(planned_by).collect();
+            let others: Vec<Addr> =
+                (0..slots.len()).filter(|other| *other != number).filter_map(planned_by).collect();
             asking.left.extend(slot.lines(number, known, &others, request, now));
             asking.explanation.slots.push(SlotExplanation {
                 nic: slot.nic.clone(),
@@ -276,7 +277,7 @@ impl Slot {
         &self,
         number: usize,
         known: &Known,
-        others: &Vec<Addr>,
+        others: &[Addr],
         request: &AllocationRequest,
         now: Time,
     ) -> Vec<Line> {
@@ -287,7 +288,7 @@ impl Slot {
         let query = |pool: &PoolName| PickQuery {
             pool: pool.clone(),
             want: self.ask(request).map_or(Want::Any(start), Want::Exactly),
-            except: others.clone(),
+            except: others.to_vec(),
             now,
             cooldown: request.cooldown,
         };
