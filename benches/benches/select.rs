@@ -14,8 +14,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use ipam_core::explain::{Explain, Question};
 use ipam_core::select::{Asked, Catalogue, Labels, ListedPool, Network, Standing, Subject, Uplink, Wildcard};
-use ipam_core::{Family, LabelRequirement, LabelSelector, Nic, PoolFields, Selector};
+use ipam_core::testkit::{ManualClock, MemoryStore};
+use ipam_core::{
+    AllocationRequest, Family, LabelRequirement, LabelSelector, Nic, Owner, PoolFields, RangeSet, Selector,
+    Time, run,
+};
 use spiderpool_benches::{criterion_dir, median_ns, ratio};
 
 const POOLS: usize = 5_000;
@@ -271,21 +276,39 @@ fn time(group: &str, id: &str, limit_ms: f64, what: &str) {
     }
 }
 
-/// What is found about each of all pools, and one changed pool while others hold the catalogue.
+/// Every pool with its verdict in words, and what the candidates have to give, for a pod that is not there yet.
+fn explain(c: &mut Criterion) {
+    let pools = pools();
+    let catalogue: Catalogue = pools.iter().map(|(name, fields)| listed(name, fields)).collect();
+    let mut store = MemoryStore::atomic();
+    for pool in catalogue.iter() {
+        let spec = pool.spec().expect("a valid pool").as_ref().clone();
+        store.put_pool(spec, RangeSet::empty(Family::V4)).expect("no overlap");
+    }
+    let (nic, star, subject) = (nic(), ["*".to_owned()], subject(13));
+    let owner = Owner::pod("namespace-13", "new", "uid").expect("a name");
+    let mut group = c.benchmark_group("select-explain");
+    group.bench_function("ours", |b| {
+        b.iter(|| {
+            let request = AllocationRequest::new(owner.clone(), Time::from_millis(1_000));
+            let mut question = Question::new(request, "annotation".to_owned());
+            let survey = catalogue.survey(&nic, Family::V4, Asked::Names(&star), black_box(&subject));
+            question.select(&nic, Family::V4, survey.and_then(|survey| survey.selected(&nic, Family::V4)));
+            let explained = run(Explain::new(question), &mut store, &mut ManualClock::default());
+            let text = explained.expect("a store in memory").to_string();
+            assert_eq!(text.lines().count(), POOLS + 2, "a line for each pool below the two heads");
+            text
+        });
+    });
+    group.finish();
+    time("select-explain", "ours", 20.0, &format!("all {POOLS} pools as text"));
+}
+
+/// One changed pool while others hold the catalogue.
 fn around(c: &mut Criterion) {
     let pools = pools();
     let catalogue: Catalogue = pools.iter().map(|(name, fields)| listed(name, fields)).collect();
-    let (nic, star, subject) = (nic(), ["*".to_owned()], subject(13));
     let mut group = c.benchmark_group("select-around");
-    group.bench_function("survey", |b| {
-        b.iter(|| {
-            let survey = catalogue
-                .survey(&nic, Family::V4, Asked::Names(&star), black_box(&subject))
-                .expect("no error");
-            let words: usize = survey.rejected.iter().map(|one| one.to_string().len()).sum();
-            (survey.candidates.len(), words)
-        });
-    });
     group.bench_function("change-one", |b| {
         let (name, fields) = pools.get(POOLS / 2).expect("below the number");
         let changed = listed(name, fields);
@@ -305,12 +328,11 @@ fn around(c: &mut Criterion) {
     });
     group.finish();
     ratio("select-around", "change-one", "build", "at least 100 (a change is no new catalogue)");
-    time("select-around", "survey", 20.0, &format!("every one of {POOLS} pools with its reason in words"));
 }
 
 criterion_group! {
     name = select;
     config = Criterion::default().output_directory(&criterion_dir()).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = candidates, around
+    targets = candidates, explain, around
 }
 criterion_main!(select);

@@ -11,6 +11,7 @@ mod cidr;
 mod death;
 mod drive;
 mod error;
+pub mod explain;
 mod fault;
 pub mod go_json;
 mod items;

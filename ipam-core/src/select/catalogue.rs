@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Selected;
 use super::error::SelectError;
 use super::filter::{left_of, sift};
 use super::index::{Anchors, Index};
@@ -73,6 +74,20 @@ pub struct Survey {
     pub rejected: Vec<Rejected>,
     /// Patterns that match no pool of the family.
     pub unmatched: Vec<String>,
+}
+
+impl Survey {
+    /// What selection came to, by name.
+    ///
+    /// # Errors
+    /// [`SelectError::FilteredOut`] if pools or patterns are named and no pool is left, as [`Catalogue::candidates`] has it.
+    pub fn selected(self, nic: &Nic, family: Family) -> Result<Selected, SelectError> {
+        let Self { candidates, rejected, unmatched } = self;
+        if candidates.is_empty() && !(rejected.is_empty() && unmatched.is_empty()) {
+            return Err(SelectError::FilteredOut { nic: nic.clone(), family, rejected, unmatched });
+        }
+        Ok(Selected { candidates: candidates.iter().map(|pool| pool.name().clone()).collect(), rejected })
+    }
 }
 
 impl Listing for &Arc<ListedPool> {

@@ -113,6 +113,15 @@ pub struct Candidates {
     pub rejected: Vec<Rejected>,
 }
 
+/// What selection found for one NIC and family.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Selected {
+    /// Pools to try in this order; none: no address of this family is wanted.
+    pub candidates: Vec<PoolName>,
+    /// Pools that were named and are no candidates.
+    pub rejected: Vec<Rejected>,
+}
+
 impl PoolSource {
     /// The first of the places that names a pool.
     #[must_use]
@@ -150,23 +159,36 @@ impl PoolSource {
     /// # Errors
     /// [`SelectError`]; among them a family for which pools are named and none may be used.
     pub fn candidates(&self, nic: &Nic, pools: &[Arc<PoolSpec>]) -> Result<Candidates, SelectError> {
-        let mut sorted: Vec<&PoolSpec> = pools.iter().map(Arc::as_ref).collect();
-        sorted.sort_by_key(|pool| pool.name());
-        let mut candidates = Candidates::default();
+        let mut found = Candidates::default();
         for family in [Family::V4, Family::V6] {
-            let (kept, mut rejected) =
-                left_of(self.named(family, &sorted)?, nic, family, |pool: &PoolSpec| on_host(pool, family))?;
-            let kept = kept.into_iter().map(|pool| pool.name().clone()).collect();
+            let Selected { candidates, mut rejected } = self.family(nic, family, pools)?;
             match family {
-                Family::V4 => candidates.v4 = kept,
-                Family::V6 => candidates.v6 = kept,
+                Family::V4 => found.v4 = candidates,
+                Family::V6 => found.v6 = candidates,
             }
-            candidates.rejected.append(&mut rejected);
+            found.rejected.append(&mut rejected);
         }
-        if candidates.v4.is_empty() && candidates.v6.is_empty() {
+        if found.v4.is_empty() && found.v6.is_empty() {
             return Err(SelectError::NoRules);
         }
-        Ok(candidates)
+        Ok(found)
+    }
+
+    /// The same for one family: nothing where nothing is named for it.
+    ///
+    /// # Errors
+    /// As [`PoolSource::candidates`], less that nothing at all is named.
+    pub fn family(
+        &self,
+        nic: &Nic,
+        family: Family,
+        pools: &[Arc<PoolSpec>],
+    ) -> Result<Selected, SelectError> {
+        let mut sorted: Vec<&PoolSpec> = pools.iter().map(Arc::as_ref).collect();
+        sorted.sort_by_key(|pool| pool.name());
+        let named = self.named(family, &sorted)?;
+        let (kept, rejected) = left_of(named, nic, family, |pool: &PoolSpec| on_host(pool, family))?;
+        Ok(Selected { candidates: kept.into_iter().map(|pool| pool.name().clone()).collect(), rejected })
     }
 
     /// The pools that this place names for a family. `all` is in order of name.

@@ -1,7 +1,7 @@
 //! The index against the obvious: every pool held against the rules of the specification, one after the other. The model reads the
 //! fields as they are written and shares no code with the crate's filter.
 
-use ipam_core::select::Survey;
+use ipam_core::select::{SelectError, Survey};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
