@@ -5,6 +5,7 @@
 
 mod addr;
 pub mod admission;
+pub mod batch;
 mod cidr;
 mod death;
 mod drive;
