@@ -369,6 +369,27 @@ pub trait AsyncStore: Sync {
     }
 }
 
+/// A store that several hold is a store.
+impl<S: AsyncStore + Send> AsyncStore for Arc<S> {
+    type Error = S::Error;
+
+    fn is_atomic(&self) -> bool {
+        S::is_atomic(self)
+    }
+
+    fn read(&self, query: &Query) -> impl Future<Output = Result<View, Self::Error>> + Send {
+        S::read(self, query)
+    }
+
+    fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send {
+        S::commit(self, changes)
+    }
+
+    fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
+        S::pick_all(self, queries)
+    }
+}
+
 impl PoolOp {
     /// The address that it is about.
     #[must_use]
