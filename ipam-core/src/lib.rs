@@ -6,6 +6,8 @@
 mod addr;
 pub mod admission;
 pub mod annotation;
+pub mod batch;
+mod books;
 pub mod carve;
 mod cidr;
 mod death;
@@ -49,6 +51,7 @@ pub mod subnet;
 pub mod testkit;
 
 pub use addr::{Addr, Family};
+pub use books::{Books, BooksError, Saved};
 pub use death::{Death, EarlierBoot, InferredDeath, Judge, RuntimeList, Sighting};
 pub use drive::{AsyncClock, Clock, DriveError, run, run_async};
 pub use error::Error;
