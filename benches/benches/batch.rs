@@ -7,15 +7,15 @@
     reason = "a bench that meets something unexpected should stop"
 )]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ipam_core::batch::{Batcher, Limits, Work};
+use ipam_core::status::AllocatedIps;
 use ipam_core::{
-    Change, Demand, Owner, PickQuery, PoolFields, PoolOp, PoolSpec, PoolState, Record, Served, Start, Time,
-    Version, Want,
+    Change, Demand, Family, Owner, PickQuery, PoolFields, PoolOp, PoolSpec, PoolState, Record, Served, Start,
+    Time, Version, Want,
 };
 use spiderpool_benches::{criterion_dir, ratio};
 
@@ -47,25 +47,30 @@ fn pool() -> PoolState {
     PoolState::with_records(spec.into(), records.collect::<Vec<_>>())
 }
 
-/// The JSON document of a pool's status: `allocatedIPs` is a JSON text within JSON, so each quotation mark is escaped.
-///
-/// Stands in for the encoder of `ipam_core::status`: a map through serde_json, twice.
-fn encode(pool: &PoolState) -> String {
-    let record = |record: &Record| {
-        let owner = &record.owner;
-        let fields = BTreeMap::from([
-            ("pod", format!("{}/{}", owner.scope(), owner.name())),
-            ("podUid", owner.uid().to_owned()),
-        ]);
-        (record.address.to_string(), fields)
-    };
-    let records: BTreeMap<String, BTreeMap<&str, String>> = pool.records().map(record).collect();
-    let inner = serde_json::to_string(&records).expect("texts");
-    let count = pool.len();
-    let status = serde_json::json!({
-        "allocatedIPs": inner, "allocatedIPCount": count, "totalIPCount": u64::try_from(pool.capacity()).expect("a /16"),
-    });
-    serde_json::to_string(&serde_json::json!({ "status": status })).expect("texts")
+/// A pool as a writer of a cluster holds it: the ledger, and the records as they stand in the status.
+#[derive(Clone)]
+struct Held {
+    ledger: PoolState,
+    ips: AllocatedIps,
+}
+
+fn held() -> Held {
+    let (ledger, mut ips) = (pool(), AllocatedIps::new(Family::V4));
+    ips.update(&ledger).expect("pods");
+    Held { ledger, ips }
+}
+
+/// The JSON document of the pool's status: `allocatedIPs` is a JSON text within JSON, so each quotation mark is escaped.
+fn encode(held: &mut Held) -> String {
+    held.ips.update(&held.ledger).expect("pods");
+    let total = held.ledger.capacity();
+    let mut document = format!(
+        r#"{{"status":{{"totalIPCount":{total},"allocatedIPCount":{},"allocatedIPs":"#,
+        held.ips.len()
+    );
+    held.ips.append_json(&mut document);
+    document.push_str("}}");
+    document
 }
 
 fn demands(count: usize) -> Vec<Demand> {
@@ -74,14 +79,15 @@ fn demands(count: usize) -> Vec<Demand> {
 }
 
 /// Plans and applies the demands, then encodes the status once.
-fn serve(pool: &mut PoolState, demands: &[Demand]) -> String {
-    let served = pool.serve(demands, Time::default(), Duration::ZERO);
+fn serve(held: &mut Held, demands: &[Demand]) -> String {
+    let served = held.ledger.serve(demands, Time::default(), Duration::ZERO);
     assert!(served.iter().all(|one| matches!(one, Served::Taken(_))));
-    encode(pool)
+    encode(held)
 }
 
 /// The way of group commit: picks that are asked together, commits that are merged, one change that is applied.
-fn gather(pool: &mut PoolState, count: usize) -> String {
+fn gather(held: &mut Held, count: usize) -> String {
+    let pool = &mut held.ledger;
     let name = pool.spec().name().clone();
     let (now, cooldown) = (Time::default(), Duration::ZERO);
     let mut batcher = Batcher::new(false, Limits::default());
@@ -108,11 +114,11 @@ fn gather(pool: &mut PoolState, count: usize) -> String {
         assert_eq!(ops.len(), count);
         pool.apply(ops, now, cooldown).expect("they are free");
     }
-    encode(pool)
+    encode(held)
 }
 
 fn batch(c: &mut Criterion) {
-    let full = pool();
+    let full = held();
     let (one, many) = (demands(1), demands(REQUESTS));
     let mut group = c.benchmark_group("batch-5000-records");
     group.bench_function("one", |b| {
