@@ -147,6 +147,12 @@ impl PoolState {
         records.into_iter()
     }
 
+    /// The records in no order.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn records_unsorted(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().map(|filed| filed.0.as_ref())
+    }
+
     /// The record of an address.
     #[must_use]
     pub fn record(&self, address: Addr) -> Option<&Record> {
