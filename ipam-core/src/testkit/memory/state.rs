@@ -120,9 +120,12 @@ impl State {
         applied
     }
 
-    fn nic_of(&self, owner: &Owner, address: Addr) -> Option<Nic> {
+    fn nic_of(&self, pool: &PoolName, owner: &Owner, address: Addr) -> Option<Nic> {
         let attached = self.attached.get(&identity(owner))?;
-        let names = |attachment: &&Attachment| attachment.assignments.iter().any(|a| a.address == address);
+        // An attachment that outlived its record may name the address of another pool.
+        let names = |attachment: &&Attachment| {
+            attachment.assignments.iter().any(|a| a.pool == *pool && a.address == address)
+        };
         attached.attachments.iter().find(names).map(|attachment| attachment.nic.clone())
     }
 
@@ -130,7 +133,7 @@ impl State {
         Holding {
             pool: pool.clone(),
             record: record.clone(),
-            nic: self.nic_of(&record.owner, record.address),
+            nic: self.nic_of(pool, &record.owner, record.address),
         }
     }
 
@@ -174,6 +177,7 @@ impl State {
         let outcome = match (outcome, query.want) {
             (Ok(address), Want::Again(_)) => match self.holder_elsewhere(&query.pool, address) {
                 Some(holding) => Err(Obstacle::Held(Box::new(holding))),
+                None if self.is_of_another(&query.pool, address) => Err(Obstacle::Outside),
                 None => Ok(address),
             },
             (outcome, _) => outcome,
@@ -187,6 +191,15 @@ impl State {
             .iter()
             .filter(|(name, peer)| *name != pool && peer.state.spec().subnet() == subnet)
             .find_map(|(name, peer)| peer.state.record(address).map(|record| self.holding(name, record)))
+    }
+
+    /// Whether the address was given to another pool of the subnet, which would hand it out as its own.
+    fn is_of_another(&self, pool: &PoolName, address: Addr) -> bool {
+        let Some(subnet) = self.pools.get(pool).map(|pool| pool.state.spec().subnet()) else { return false };
+        self.pools.iter().any(|(name, peer)| {
+            let spec = peer.state.spec();
+            name != pool && spec.subnet() == subnet && spec.allocatable().contains(address)
+        })
     }
 
     pub(super) fn page(&self, query: &PageQuery) -> PageView {
@@ -252,7 +265,8 @@ impl State {
     fn not_elsewhere(&self, pool: &PoolName, ops: &[PoolOp]) -> Result<(), MemoryError> {
         for op in ops {
             if let PoolOp::Take(record) | PoolOp::TakeAgain(record) = op
-                && self.holder_elsewhere(pool, record.address).is_some()
+                && (self.holder_elsewhere(pool, record.address).is_some()
+                    || self.is_of_another(pool, record.address))
             {
                 return Err(MemoryError::Stale {
                     what: format!("{} in another IPPool of the subnet", record.address),
@@ -277,7 +291,8 @@ impl State {
                 let held = |assignment: &Assignment| {
                     let record =
                         self.pools.get(&assignment.pool).and_then(|pool| pool.state.record(*address));
-                    record.is_some_and(|record| record.owner.same_holder(owner))
+                    // By name: the next incarnation may hold it by now, and these are its attachments.
+                    record.is_some_and(|record| record.owner.same_identity(owner))
                 };
                 for attachment in &mut attached.attachments {
                     attachment
