@@ -5,6 +5,7 @@
 
 mod addr;
 pub mod admission;
+pub mod batch;
 pub mod carve;
 mod cidr;
 mod death;

@@ -344,6 +344,32 @@ pub trait AsyncStore: Sync {
 
     /// As [`Store::commit`].
     fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send;
+
+    /// The views of several picks, in order: each as if the addresses that those before it were given in the same pool were in its
+    /// [`PickQuery::except`].
+    ///
+    /// Asks for one after the other unless the store has a way of its own, which is worth having where a read takes time:
+    /// [`Batched`](crate::batch::Batched) asks so for all that has come while it waited for an answer.
+    ///
+    /// # Errors
+    /// As [`AsyncStore::read`]; one failure stands for all.
+    fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
+        async move {
+            let mut views = Vec::with_capacity(queries.len());
+            let mut given: Vec<(&PoolName, Addr)> = Vec::new();
+            for query in queries {
+                let mut query_now = query.clone();
+                let before = given.iter().filter(|(pool, _)| *pool == &query.pool);
+                query_now.except.extend(before.map(|(_, address)| *address));
+                let view = self.read(&Query::Pick(query_now)).await?;
+                if let View::Pick(PickView { outcome: Ok(address), .. }) = &view {
+                    given.push((&query.pool, *address));
+                }
+                views.push(view);
+            }
+            Ok(views)
+        }
+    }
 }
 
 impl PoolOp {

@@ -16,6 +16,7 @@
 
 mod books;
 mod broken;
+mod crew;
 mod errand;
 mod finding;
 mod mutants;
@@ -38,11 +39,13 @@ const CALM: Setup = Setup {
         crash: 0,
     },
     tides: Tides { late: 0, stale: 0 },
+    writers: 0,
     rule: None,
 };
 
 const ROUGH: Setup = Setup { name: "rough", weather: Weather::rough(), ..CALM };
 const TIDAL: Setup = Setup { name: "tidal", tides: Tides::high(), ..ROUGH };
+const FLEET: Setup = Setup { name: "fleet", writers: 3, ..TIDAL };
 
 #[test]
 fn calm() {
@@ -83,10 +86,21 @@ fn tidal() {
     simulate(&TIDAL);
 }
 
+/// Several writers on one store, each with a batcher, in the worst of worlds.
+#[test]
+fn fleet() {
+    simulate(&FLEET);
+}
+
+#[test]
+fn fleet_and_atomic() {
+    simulate(&Setup { name: "fleet_and_atomic", is_atomic: true, writers: 2, ..ROUGH });
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
-        let mut world = World::new(TIDAL, seed).unwrap();
+        let mut world = World::new(FLEET, seed).unwrap();
         world.keep_trace();
         let count = world.run(300).unwrap();
         (count, world.trace().to_vec())

@@ -12,7 +12,7 @@ pub(crate) const OPERATIONS: u64 = 2_000;
 /// Operations of all worlds together, unless `SPIDERPOOL_OPERATIONS` asks for others.
 const OPERATIONS_ALL: u64 = 40_000;
 /// Worlds that share them.
-const WORLDS: u64 = 7;
+const WORLDS: u64 = 9;
 /// Events shown of a run that fails.
 const TRACED: usize = 40;
 /// Progress is printed after so many runs.
@@ -59,6 +59,7 @@ fn proves(setup: &Setup, sum: &Count) {
     assert_eq!(sum.crashed > 0, setup.weather.crash > 0, "{}: {sum}", setup.name);
     assert_eq!(sum.injected > 0, setup.weather.faults.conflict > 0, "{}: {sum}", setup.name);
     assert_eq!(sum.landed > 0, setup.tides.late > 0, "{}: {sum}", setup.name);
+    assert_eq!(sum.batches > 0, setup.writers > 0, "{}: {sum}", setup.name);
     assert_eq!(sum.aged > 0, setup.tides.stale > 0, "{}: {sum}", setup.name);
 }
 

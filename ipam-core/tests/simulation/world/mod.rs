@@ -16,6 +16,7 @@ use ipam_core::{Machine, Owner, OwnerKind, Stamp, Time};
 
 use crate::books::Books;
 use crate::broken::{Bent, Broken, Rule};
+use crate::crew::{Boat, Crewed};
 use crate::errand::{Count, Errand, Outcome};
 use crate::finding::{Finding, Kind, Verdict};
 use crate::sea::{Sea, Tides};
@@ -35,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) is_atomic: bool,
     pub(crate) weather: Weather,
     pub(crate) tides: Tides,
+    /// So many writers, each of which gathers what its requests want to commit; none: each request goes alone.
+    pub(crate) writers: u64,
     /// The rule that is broken on purpose.
     pub(crate) rule: Option<Rule>,
 }
@@ -55,6 +58,7 @@ pub(crate) struct World {
     /// of that request may still arrive.
     unsettled: BTreeSet<Owner>,
     rumours: Rc<RefCell<Rumours>>,
+    boats: Vec<Rc<RefCell<Boat>>>,
     pools: Pools,
     realm: Realm,
     boot: u64,
@@ -82,6 +86,7 @@ impl World {
             known: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             rumours: Rc::default(),
+            boats: (0..setup.writers).map(|_| Boat::new(setup.is_atomic)).collect(),
             pools: Pools::default(),
             realm: Realm::new(),
             boot: 1,
@@ -126,6 +131,7 @@ impl World {
         self.clear_up()?;
         self.count.injected = self.simulator.injected();
         let sea = self.simulator.store().sea();
+        self.count.batches = self.boats.iter().map(|boat| boat.borrow().batches).sum();
         (self.count.landed, self.count.aged) = (sea.landed, sea.aged);
         Ok(self.count)
     }
@@ -187,7 +193,8 @@ impl World {
         machine: M,
         map: impl Fn(M::Output) -> Outcome + 'static,
     ) -> TaskId {
-        let bent = Bent { machine, rule: self.setup.rule };
+        let boat = (!self.boats.is_empty()).then(|| self.pick(&self.boats.clone()));
+        let bent = Crewed::new(Bent { machine, rule: self.setup.rule }, boat);
         let id = self.simulator.spawn_map(errand.owner(), bent, map);
         self.count.operations += 1;
         self.errands.insert(id, errand);
