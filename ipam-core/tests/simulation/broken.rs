@@ -8,6 +8,7 @@ use ipam_core::{
     Store, Time, Version, View, Want,
 };
 
+use crate::crew::owner_of;
 use crate::sea::Sea;
 
 /// A rule that somebody forgot.
@@ -25,7 +26,7 @@ pub(crate) enum Rule {
     TwoSightings,
     /// A refused request goes away with what it took.
     RefusedGivesBack,
-    /// A commit of several is told to be stored, but one of them was lost.
+    /// A batch is told to be stored, but one of its members was dropped.
     AllOrNothing,
     /// A record is handed to the next incarnation, whoever holds it by now.
     RebindNamesHolder,
@@ -118,7 +119,8 @@ impl Broken {
                 _ => {}
             }
         }
-        if self.breaks(Rule::AllOrNothing) && ops.len() > 1 {
+        let is_batch = ops.first().map(owner_of) != ops.last().map(owner_of);
+        if self.breaks(Rule::AllOrNothing) && is_batch {
             ops.pop();
         }
         ops.extend(freed);

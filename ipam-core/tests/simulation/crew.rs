@@ -14,6 +14,9 @@ use ipam_core::{
 /// How long somebody waits before looking again whether there is an answer.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// How long the answer to a commit takes to come back.
+const CROSSING: Duration = Duration::from_millis(20);
+
 /// What the requests of one writer share.
 #[derive(Debug)]
 pub(crate) struct Boat {
@@ -58,6 +61,8 @@ enum State {
     Waiting(Ticket),
     /// Its call waits, and it rows.
     Rowing(Ticket, Row),
+    /// It is on its way back with the answer to a commit; meanwhile others queue.
+    Returning(Ticket, FlightId, Result<Vec<Version>, Class>),
 }
 
 /// A machine in a boat.
@@ -75,16 +80,21 @@ impl<M> Crewed<M> {
     }
 }
 
+/// Whom an operation is for.
+pub(crate) const fn owner_of(op: &PoolOp) -> Option<&Owner> {
+    match op {
+        PoolOp::Take(record) | PoolOp::TakeAgain(record) => Some(&record.owner),
+        PoolOp::Release { owner, .. } | PoolOp::Confirm { owner, .. } => Some(owner),
+        PoolOp::Rebind { to, .. } => Some(to),
+        _ => None,
+    }
+}
+
 fn owners(changes: &[Change]) -> usize {
     let mut owners: BTreeSet<&Owner> = BTreeSet::new();
     for change in changes {
         match change {
-            Change::Pool { ops, .. } => owners.extend(ops.iter().filter_map(|op| match op {
-                PoolOp::Take(record) | PoolOp::TakeAgain(record) => Some(&record.owner),
-                PoolOp::Release { owner, .. } | PoolOp::Confirm { owner, .. } => Some(owner),
-                PoolOp::Rebind { to, .. } => Some(to),
-                _ => None,
-            })),
+            Change::Pool { ops, .. } => owners.extend(ops.iter().filter_map(owner_of)),
             Change::Attachments { owner, .. } => drop(owners.insert(owner)),
             _ => {}
         }
@@ -100,10 +110,6 @@ fn row_on(boat: &RefCell<Boat>, ticket: Ticket, mut row: Row) -> (State, Option<
     };
     row.queries.remove(0);
     (State::Rowing(ticket, row), Some(Query::Pick(query)))
-}
-
-fn committed(boat: &RefCell<Boat>, row: &Row, answer: Result<Vec<Version>, Class>) {
-    boat.borrow_mut().answered(row.flight, Reply::Committed(answer));
 }
 
 /// Notes the answer to one pick: the others of the same pool are to get other addresses.
@@ -152,8 +158,8 @@ impl<M: Machine> Machine for Crewed<M> {
                     let goes_on = match std::mem::replace(&mut input, Input::Go) {
                         Input::Read(answer) => picked(&boat, &mut row, answer),
                         Input::Committed(answer) => {
-                            committed(&boat, &row, answer);
-                            false
+                            self.state = State::Returning(ticket, row.flight, answer);
+                            return Step::WaitUntil(now + CROSSING);
                         }
                         Input::Go => false,
                     };
@@ -163,6 +169,11 @@ impl<M: Machine> Machine for Crewed<M> {
                     if let Some(query) = query {
                         return Step::Read(query);
                     }
+                    continue;
+                }
+                State::Returning(ticket, flight, answer) => {
+                    boat.borrow_mut().answered(flight, Reply::Committed(answer));
+                    self.state = State::Waiting(ticket);
                     continue;
                 }
                 State::Waiting(ticket) => {
@@ -213,8 +224,8 @@ impl<M> Drop for Crewed<M> {
         match std::mem::replace(&mut self.state, State::Own) {
             State::Own => {}
             State::Direct(ticket) | State::Waiting(ticket) => boat.close(ticket),
-            State::Rowing(ticket, row) => {
-                boat.answered(row.flight, Reply::Committed(Err(Class::Unavailable)));
+            State::Rowing(ticket, Row { flight, .. }) | State::Returning(ticket, flight, _) => {
+                boat.answered(flight, Reply::Committed(Err(Class::Unavailable)));
                 boat.close(ticket);
             }
         }

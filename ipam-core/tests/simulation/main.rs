@@ -2,7 +2,7 @@
 //! releases that come late, checked by books of their own after every event.
 //!
 //! `SPIDERPOOL_OPERATIONS=1000000` asks for so many operations over all kinds of worlds together. A failure names the world and
-//! the seed; `SPIDERPOOL_SEED=N cargo test -p ipam-core --test simulation -- WORLD` runs that one again, step by step the same.
+//! the seed; `SPIDERPOOL_SEED=N cargo test -p ipam-core --test simulation -- --exact WORLD` runs that one again, step by step the same.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod broken;
 mod crew;
 mod errand;
 mod finding;
+mod late;
 mod mutants;
 mod run;
 mod sea;
@@ -44,8 +45,16 @@ const CALM: Setup = Setup {
 };
 
 const ROUGH: Setup = Setup { name: "rough", weather: Weather::rough(), ..CALM };
+const STALE: Setup = Setup { name: "stale", tides: Tides { late: 0, stale: 300 }, ..CALM };
 const TIDAL: Setup = Setup { name: "tidal", tides: Tides::high(), ..ROUGH };
-const FLEET: Setup = Setup { name: "fleet", writers: 3, ..TIDAL };
+/// Every third commit arrives late, and many of those who sent one are gone by then.
+const FLOOD: Setup = Setup {
+    name: "flood",
+    weather: Weather { crash: 60, ..CALM.weather },
+    tides: Tides { late: 300, stale: 0 },
+    ..CALM
+};
+const FLEET: Setup = Setup { name: "fleet", writers: 2, ..TIDAL };
 
 #[test]
 fn calm() {
@@ -77,13 +86,18 @@ fn storm() {
 /// Old views in an otherwise calm world.
 #[test]
 fn stale() {
-    simulate(&Setup { name: "stale", tides: Tides { late: 0, stale: 300 }, ..CALM });
+    simulate(&STALE);
 }
 
 /// Late commits and old views in rough weather.
 #[test]
 fn tidal() {
     simulate(&TIDAL);
+}
+
+#[test]
+fn flood() {
+    simulate(&FLOOD);
 }
 
 /// Several writers on one store, each with a batcher, in the worst of worlds.

@@ -12,7 +12,7 @@ pub(crate) const OPERATIONS: u64 = 2_000;
 /// Operations of all worlds together, unless `SPIDERPOOL_OPERATIONS` asks for others.
 const OPERATIONS_ALL: u64 = 40_000;
 /// Worlds that share them.
-const WORLDS: u64 = 9;
+const WORLDS: u64 = 10;
 /// Events shown of a run that fails.
 const TRACED: usize = 40;
 /// Progress is printed after so many runs.
@@ -90,7 +90,7 @@ fn report(setup: &Setup, seed: u64, finding: &Finding) -> String {
     let last = trace.get(trace.len().saturating_sub(TRACED)..).unwrap_or(trace).join("\n");
     assert_eq!(again.kind, finding.kind, "the same seed gives the same run");
     format!(
-        "{last}\n{finding}\nafter {} operations; run again with SPIDERPOOL_SEED={seed} cargo test -p ipam-core --test simulation {}",
+        "{last}\n{finding}\nafter {} operations; run again with SPIDERPOOL_SEED={seed} cargo test -p ipam-core --test simulation -- --exact {}",
         world.count().operations,
         setup.name
     )

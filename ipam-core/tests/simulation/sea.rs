@@ -37,7 +37,7 @@ struct Letter {
 #[derive(Debug)]
 pub(crate) struct Sea {
     store: MemoryStore,
-    tides: Tides,
+    pub(crate) tides: Tides,
     /// Late commits have no version, only their conditions: what a store must not do.
     pub(crate) is_unbound: bool,
     random: u64,
