@@ -24,7 +24,7 @@ fn nature(number: u64) -> (OwnerKind, Follow) {
     match number {
         14 => (OwnerKind::Reservation, Follow::Never),
         _ if number.is_multiple_of(2) => (OwnerKind::Container, Follow::Never),
-        _ if number % 3 == 0 => (OwnerKind::Pod, Follow::Never),
+        _ if number.is_multiple_of(3) => (OwnerKind::Pod, Follow::Never),
         _ if number % 3 == 1 => (OwnerKind::Pod, Follow::WhilePoolsMatch),
         _ => (OwnerKind::VirtualMachine, Follow::Always),
     }
