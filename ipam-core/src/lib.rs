@@ -6,6 +6,7 @@
 mod addr;
 pub mod admission;
 pub mod batch;
+mod books;
 pub mod carve;
 mod cidr;
 mod death;
@@ -43,6 +44,7 @@ mod store;
 pub mod testkit;
 
 pub use addr::{Addr, Family};
+pub use books::{Books, BooksError, Saved};
 pub use death::{Death, EarlierBoot, InferredDeath, Judge, RuntimeList, Sighting};
 pub use drive::{AsyncClock, Clock, DriveError, run, run_async};
 pub use error::Error;

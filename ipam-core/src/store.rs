@@ -355,13 +355,12 @@ pub trait AsyncStore: Sync {
     /// As [`AsyncStore::read`]; one failure stands for all.
     fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
         async move {
-            let mut views = Vec::with_capacity(queries.len());
-            let mut given: Vec<(&PoolName, Addr)> = Vec::new();
+            let (mut views, mut given) = (Vec::with_capacity(queries.len()), Vec::new());
             for query in queries {
-                let mut query_now = query.clone();
-                let before = given.iter().filter(|(pool, _)| *pool == &query.pool);
-                query_now.except.extend(before.map(|(_, address)| *address));
-                let view = self.read(&Query::Pick(query_now)).await?;
+                let mut asked = query.clone();
+                let here = given.iter().filter(|(pool, _)| *pool == &query.pool);
+                asked.except.extend(here.map(|(_, address)| *address));
+                let view = self.read(&Query::Pick(asked)).await?;
                 if let View::Pick(PickView { outcome: Ok(address), .. }) = &view {
                     given.push((&query.pool, *address));
                 }
@@ -369,6 +368,27 @@ pub trait AsyncStore: Sync {
             }
             Ok(views)
         }
+    }
+}
+
+/// A store that several hold is a store.
+impl<S: AsyncStore + Send> AsyncStore for Arc<S> {
+    type Error = S::Error;
+
+    fn is_atomic(&self) -> bool {
+        S::is_atomic(self)
+    }
+
+    fn read(&self, query: &Query) -> impl Future<Output = Result<View, Self::Error>> + Send {
+        S::read(self, query)
+    }
+
+    fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send {
+        S::commit(self, changes)
+    }
+
+    fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
+        S::pick_all(self, queries)
     }
 }
 

@@ -183,6 +183,11 @@ impl PoolState {
         self.last
     }
 
+    /// Where [`Start::Rotate`] goes on, in a pool that was loaded.
+    pub fn go_on_after(&mut self, last: Option<Addr>) {
+        self.last = last;
+    }
+
     /// Finds an address, or says what stands against it. Changes nothing but the book of cooling addresses.
     ///
     /// # Errors

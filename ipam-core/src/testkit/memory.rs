@@ -1,11 +1,9 @@
 //! Two stores in memory: one atomic over pools and lenient about versions, like a database, and one that takes one change at
 //! a time and insists on versions, like custom resources behind an API server.
 
-mod state;
-
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use self::state::State;
+use crate::books::{Books, BooksError};
 use crate::owner::Owner;
 use crate::pool::{PoolName, PoolSpec};
 use crate::rangeset::RangeSet;
@@ -16,26 +14,9 @@ use crate::store::{AsyncStore, Change, Class, Query, Store, StoreError, Version,
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// A change was planned on a state that is no more.
-    #[error("{what} has moved on")]
-    Stale {
-        /// The pool or owner.
-        what: String,
-    },
-    /// The condition of an operation does not hold.
+    /// What its books refuse.
     #[error(transparent)]
-    Condition(#[from] crate::Error),
-    /// A pool that the store doesn't have.
-    #[error("IPPool {0} does not exist")]
-    NoPool(PoolName),
-    /// A pool whose addresses another pool of the same subnet has.
-    #[error("IPPool {pool} overlaps with IPPool {peer}")]
-    Overlap {
-        /// The new pool.
-        pool: PoolName,
-        /// The one that is there.
-        peer: PoolName,
-    },
+    Books(#[from] BooksError),
     /// Several changes in one commit, of a store that is not atomic.
     #[error("{0} changes in one commit; this store takes one")]
     NotAtomic(usize),
@@ -44,10 +25,17 @@ pub enum MemoryError {
 impl StoreError for MemoryError {
     fn class(&self) -> Class {
         match self {
-            Self::Stale { .. } | Self::Condition(_) | Self::NoPool(_) => Class::Conflict,
-            Self::Overlap { .. } | Self::NotAtomic(_) => Class::Rejected,
+            Self::Books(error) => error.class(),
+            Self::NotAtomic(_) => Class::Rejected,
         }
     }
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    books: Books,
+    commits: u64,
+    reads: u64,
 }
 
 /// A store in memory. Clones share the state, so that several writers can have one each.
@@ -78,49 +66,36 @@ impl MemoryStore {
     /// Adds a pool, or gives one another spec or other reserved addresses.
     ///
     /// # Errors
-    /// [`MemoryError::Overlap`] with a pool of the same subnet.
+    /// [`BooksError::Overlap`] with a pool of the same subnet.
     pub fn put_pool(&self, spec: PoolSpec, reserved: RangeSet) -> Result<(), MemoryError> {
-        let mut state = self.lock();
-        let overlapping = state.pools.values().map(|pool| pool.state.spec()).find(|peer| {
-            peer.name() != spec.name()
-                && peer.subnet() == spec.subnet()
-                && peer.allocatable().overlaps(spec.allocatable())
-        });
-        if let Some(peer) = overlapping {
-            return Err(MemoryError::Overlap { pool: spec.name().clone(), peer: peer.name().clone() });
-        }
-        state.put_pool(spec, reserved);
-        Ok(())
+        Ok(self.lock().books.put_pool(spec, reserved)?)
     }
 
     /// Removes a pool with its records.
     pub fn drop_pool(&self, pool: &PoolName) {
-        self.lock().pools.remove(pool);
+        self.lock().books.drop_pool(pool);
     }
 
     /// All records, in order of pool and address.
     #[must_use]
     pub fn records(&self) -> Vec<(PoolName, Record)> {
-        let state = self.lock();
         let mut records = Vec::new();
-        for (name, pool) in &state.pools {
-            records.extend(pool.state.records().map(|record| (name.clone(), record.clone())));
+        for pool in self.lock().books.pools() {
+            records.extend(pool.records().map(|record| (pool.spec().name().clone(), record.clone())));
         }
         records
     }
 
     /// Shows each record with its pool, in no order and without a copy: for a checker that looks after every event.
     pub fn visit_records(&self, mut visit: impl FnMut(&PoolName, &Record)) {
-        for (name, pool) in &self.lock().pools {
-            pool.state.records_unsorted().for_each(|record| visit(name, record));
+        for pool in self.lock().books.pools() {
+            pool.records_unsorted().for_each(|record| visit(pool.spec().name(), record));
         }
     }
 
     /// Shows the attachments of each identity with the incarnation that they belong to.
     pub fn visit_attachments(&self, mut visit: impl FnMut(&Owner, &[Attachment])) {
-        for attached in self.lock().attached.values() {
-            visit(&attached.bound, &attached.attachments);
-        }
+        self.lock().books.attachments().for_each(|(owner, attachments)| visit(owner, attachments));
     }
 
     /// A store of its own with what this one has now: what a reader with an old view of the world sees.
@@ -134,17 +109,23 @@ impl MemoryStore {
     #[must_use]
     pub fn bind(&self, changes: &[Change]) -> Vec<Change> {
         let state = self.lock();
-        changes.iter().map(|change| state.bind(change)).collect()
+        let bind = |change: &Change| {
+            let (mut bound, present) = (change.clone(), state.books.version(change));
+            let (Change::Pool { version, .. } | Change::Attachments { version, .. }) = &mut bound;
+            if *version == Version::ANY {
+                *version = present;
+            }
+            bound
+        };
+        changes.iter().map(bind).collect()
     }
 
     /// All attachments with the incarnation that they belong to.
     #[must_use]
     pub fn attachments(&self) -> Vec<(Owner, Vec<Attachment>)> {
-        self.lock()
-            .attached
-            .values()
-            .map(|attached| (attached.bound.clone(), attached.attachments.clone()))
-            .collect()
+        let state = self.lock();
+        let owned = |(owner, attachments): (&Owner, &[Attachment])| (owner.clone(), attachments.to_vec());
+        state.books.attachments().map(owned).collect()
     }
 
     /// Commits and reads so far: what a caller costs.
@@ -165,11 +146,7 @@ impl Store for MemoryStore {
     fn read(&mut self, query: &Query) -> Result<View, MemoryError> {
         let mut state = self.lock();
         state.reads = state.reads.saturating_add(1);
-        Ok(match query {
-            Query::Holdings { owner, .. } => View::Holdings(state.holdings(owner)),
-            Query::Pick(query) => View::Pick(state.pick(query)),
-            Query::Page(query) => View::Page(state.page(query)),
-        })
+        Ok(state.books.read(query))
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<Vec<Version>, MemoryError> {
@@ -178,7 +155,13 @@ impl Store for MemoryStore {
         }
         let mut state = self.lock();
         state.commits = state.commits.saturating_add(1);
-        state.commit(changes, !self.atomic)
+        if !self.atomic
+            && let [change @ Change::Pool { pool, version, .. }] = changes
+            && !version.allows(&state.books.version(change))
+        {
+            return Err(BooksError::Stale { what: format!("IPPool {pool}") }.into());
+        }
+        Ok(state.books.commit(changes)?)
     }
 }
 
