@@ -69,7 +69,8 @@ pub enum Want {
     Any(Start),
     /// This one, if the pool may give it out.
     Exactly(Addr),
-    /// This one, which the owner already uses: only another record stands against it, not the pool's present ranges.
+    /// This one, which the owner already uses: only another record stands against it, or that another pool of the subnet has
+    /// it by now ([`Obstacle::Outside`]), not the pool's present ranges.
     Again(Addr),
 }
 
@@ -211,7 +212,8 @@ pub enum View {
 pub enum PoolOp {
     /// Give the address to the owner. Condition: it is free and the pool may give it out.
     Take(Record),
-    /// As [`PoolOp::Take`] for an address that the owner already uses. Condition: no record has it.
+    /// As [`PoolOp::Take`] for an address that the owner already uses. Condition: no record has it, and no other pool of the
+    /// subnet gives it out. A store whose attachments cannot outlive their records is never asked.
     TakeAgain(Record),
     /// Free the address. Without effect, and no conflict, unless the record is still held by this owner
     /// ([`Owner::same_holder`]) and, where given, still bears this stamp.
@@ -255,7 +257,8 @@ pub enum AttachmentOp {
     Set(Attachment),
     /// The NIC has none.
     Remove(Nic),
-    /// No NIC has this address any more; a NIC left without any is removed. Without effect while the owner holds a record of it.
+    /// No NIC has this address any more; a NIC left without any is removed. Without effect while the owner holds a record of it, be
+    /// it in another incarnation than the one that the change names: a judge of the earlier one may come late.
     Forget(Addr),
 }
 

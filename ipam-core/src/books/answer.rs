@@ -6,7 +6,7 @@ use super::{Books, identity, version};
 use crate::addr::Addr;
 use crate::owner::{Nic, Owner};
 use crate::pool::PoolName;
-use crate::record::Record;
+use crate::record::{Assignment, Record};
 use crate::store::{
     Holding, Holdings, Obstacle, PageQuery, PageView, PickQuery, PickView, Query, Version, View, Want,
 };
@@ -21,16 +21,17 @@ impl Books {
         }
     }
 
-    fn nic_of(&self, owner: &Owner, address: Addr) -> Option<Nic> {
+    /// An attachment that outlived its record may name the address of another pool, so the pool counts.
+    fn nic_of(&self, pool: &PoolName, owner: &Owner, address: Addr) -> Option<Nic> {
         let attached = self.attached.get(&identity(owner))?;
         let mut attachments = attached.attachments.iter();
-        let attachment =
-            attachments.find(|attachment| attachment.assignments.iter().any(|one| one.address == address));
+        let named = |one: &Assignment| one.pool == *pool && one.address == address;
+        let attachment = attachments.find(|attachment| attachment.assignments.iter().any(named));
         attachment.map(|attachment| attachment.nic.clone())
     }
 
     fn holding(&self, pool: &PoolName, record: &Record) -> Holding {
-        let nic = self.nic_of(&record.owner, record.address);
+        let nic = self.nic_of(pool, &record.owner, record.address);
         Holding { pool: pool.clone(), record: record.clone(), nic }
     }
 
@@ -70,6 +71,7 @@ impl Books {
         let outcome = match (outcome, query.want) {
             (Ok(address), Want::Again(_)) => match self.holder_elsewhere(&query.pool, address) {
                 Some(holding) => Err(Obstacle::Held(Box::new(holding))),
+                None if self.is_of_another(&query.pool, address) => Err(Obstacle::Outside),
                 None => Ok(address),
             },
             (outcome, _) => outcome,
@@ -86,6 +88,15 @@ impl Books {
             .filter_map(|(name, peer)| Some((name, peer.state.record(address)?)))
             .map(|(name, record)| self.holding(name, record))
             .next()
+    }
+
+    /// Whether another pool of the subnet has the address by now, and would hand it out as its own.
+    pub(super) fn is_of_another(&self, pool: &PoolName, address: Addr) -> bool {
+        let Some(subnet) = self.pools.get(pool).map(|pool| pool.state.spec().subnet()) else { return false };
+        self.pools.iter().any(|(name, peer)| {
+            let spec = peer.state.spec();
+            name != pool && spec.subnet() == subnet && spec.allocatable().contains(address)
+        })
     }
 
     fn page(&self, query: &PageQuery) -> PageView {

@@ -260,7 +260,8 @@ impl Books {
     fn not_elsewhere(&self, pool: &PoolName, ops: &[PoolOp]) -> Result<(), BooksError> {
         for op in ops {
             if let PoolOp::Take(record) | PoolOp::TakeAgain(record) = op
-                && self.holder_elsewhere(pool, record.address).is_some()
+                && (self.holder_elsewhere(pool, record.address).is_some()
+                    || self.is_of_another(pool, record.address))
             {
                 let what = format!("{} in another IPPool of the subnet", record.address);
                 return Err(BooksError::Stale { what });
@@ -284,7 +285,8 @@ impl Books {
                 let held = |assignment: &Assignment| {
                     let pool = self.pools.get(&assignment.pool);
                     let record = pool.and_then(|pool| pool.state.record(*address));
-                    record.is_some_and(|record| record.owner.same_holder(owner))
+                    // By name: the next incarnation may hold it by now, and these are its attachments.
+                    record.is_some_and(|record| record.owner.same_identity(owner))
                 };
                 for attachment in &mut attached.attachments {
                     attachment

@@ -61,6 +61,9 @@ struct World {
     sent: BTreeMap<FlightId, Work>,
     replies: BTreeMap<FlightId, Reply>,
     callers: Vec<Caller>,
+    /// Those who hung up while a commit of theirs may have been on board. Until it has landed their owner asks for nothing: it would
+    /// be answered from a state that the commit is about to change.
+    abroad: Vec<(FlightId, usize)>,
     dice: Dice,
     now: Time,
     commits: usize,
@@ -76,6 +79,7 @@ impl World {
             sent: BTreeMap::new(),
             replies: BTreeMap::new(),
             callers: Vec::new(),
+            abroad: Vec::new(),
             dice: Dice::new(seed),
             now: Time::default(),
             commits: 0,
@@ -162,6 +166,7 @@ impl World {
 
     fn land(&mut self, flight: FlightId) {
         let reply = self.replies.remove(&flight).unwrap();
+        self.abroad.retain(|(other, _)| *other != flight);
         for (ticket, outcome) in self.batcher.answered(flight, reply) {
             let waits = |caller: &&mut Caller| matches!(caller.stage, Stage::Waits(other) if other == ticket);
             let caller = self.callers.iter_mut().find(waits).expect("who is told something waits for it");
@@ -220,8 +225,10 @@ impl World {
     fn hang_up(&mut self) {
         let Some(index) = self.dice.roll(self.callers.len() + 1).checked_sub(1) else { return };
         if let Stage::Waits(ticket) = self.callers[index].stage {
+            let flight = self.batcher.flight_of(ticket);
             self.batcher.close(ticket);
-            self.callers.remove(index);
+            let caller = self.callers.remove(index);
+            self.abroad.extend(flight.map(|flight| (flight, caller.number)));
         }
     }
 }
@@ -234,6 +241,7 @@ fn run(store: MemoryStore, faults: FaultRates, seed: u64) -> (usize, usize) {
         if world.callers.len() < 16 && operations < 300 {
             busy.clear();
             busy.extend(world.callers.iter().map(|caller| caller.number));
+            busy.extend(world.abroad.iter().map(|(_, number)| *number));
             let number = world.dice.roll(30);
             // Requests of one owner are serialized, as every caller has to do.
             if !busy.contains(&number) {

@@ -10,6 +10,9 @@ use crate::{api, artifacts, packages, tidy, tools};
 /// How long each fuzz target runs: enough to replay its seeds and to notice what a change has broken near them.
 const FUZZ_SECONDS: u32 = 30;
 
+/// Operations of the long simulation, unless `SPIDERPOOL_OPERATIONS` asks for others.
+const SIMULATED_OPERATIONS: u64 = 1_000_000;
+
 /// One step of the run.
 #[derive(Debug)]
 pub(super) struct Step {
@@ -30,7 +33,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "tidy", what: "rules of the house that no other tool checks", run: tidy_step },
     Step { name: "build", what: "the static plugin and spiderpoolctl", run: build },
     Step { name: "test", what: "unit, property and documentation tests", run: test },
-    Step { name: "test-release", what: "ipam-core once more, without debug assertions", run: test_release },
+    Step {
+        name: "test-release",
+        what: "ipam-core once more, without debug assertions; a long simulation",
+        run: test_release,
+    },
     Step { name: "e2e", what: "end to end on real parts: namespaces, Podman, cnitool", run: e2e },
     Step { name: "doc", what: "API documentation, warnings denied", run: doc },
     Step { name: "api", what: "the public API is as the repository says", run: api_step },
@@ -95,7 +102,9 @@ fn test(stage: &mut Stage<'_>) -> Result<()> {
 fn test_release(stage: &mut Stage<'_>) -> Result<()> {
     let call =
         ["test", "--profile", "testrelease", "--package", "ipam-core", "--all-features", "--no-fail-fast"];
-    stage.count(Call::cargo(call).args(["--", "--show-output"]))
+    let asked = std::env::var("SPIDERPOOL_OPERATIONS");
+    let operations = asked.unwrap_or_else(|_| SIMULATED_OPERATIONS.to_string());
+    stage.count(Call::cargo(call).args(["--", "--show-output"]).env("SPIDERPOOL_OPERATIONS", operations))
 }
 
 fn e2e(stage: &mut Stage<'_>) -> Result<()> {
