@@ -122,6 +122,8 @@ pub(crate) struct EndpointAfter {
 pub(crate) struct Mended {
     file: String,
     pub(crate) name: String,
+    /// The name under which the book tells the difference (`docs/reference/differences.md`).
+    pub(crate) difference: String,
     /// Chapter and section of the rule that says so.
     pub(crate) rule: String,
     /// Answer by answer.

@@ -92,7 +92,7 @@ fn check_file(file: &str, want: &Counts) -> Result<()> {
         match mended {
             Some(one) => {
                 counts.mended += 1;
-                println!("mended: {file}/{}: {}", case.name, one.rule);
+                println!("mended: {file}/{}: {} ({})", case.name, one.difference, one.rule);
             }
             None => {
                 counts.as_recorded += 1;
