@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::canonical::is_odd;
 use super::{AllocatedIp, AllocatedIps, StatusError, Workload};
 use crate::addr::Addr;
 use crate::ledger::PoolState;
@@ -48,46 +49,58 @@ impl AllocatedIps {
         let mut new = Self::new(self.family);
         new.text.reserve(self.text.len());
         new.entries.reserve(state.len());
+        new.odd = self.odd;
         let mut known = 0_usize;
         for ip in self.iter() {
-            let record = ip.address.map(|address| (address, state.record(address)));
-            let entry = match record {
-                None => new.store(ip.key, None, ip.pod, ip.uid),
-                Some((_, None)) => continue,
-                Some((address, Some(record))) if is_stand_in(&record.owner, address) => {
-                    known += usize::from(!doubled.contains(&address));
-                    new.store(ip.key, Some(address), ip.pod, ip.uid)
-                }
-                // Somebody has decided who holds it: one entry, in our spelling.
-                Some((address, Some(_))) if doubled.contains(&address) => continue,
-                Some((address, Some(record))) => {
-                    known += 1;
-                    let pod = new.pod_of(address, &record.owner)?;
-                    new.store(ip.key, Some(address), &pod, record.owner.uid())
-                }
+            let Some(address) = ip.address else {
+                new.push(ip.key, None, ip.pod, ip.uid);
+                continue;
             };
-            new.entries.push(entry);
+            let is_doubled = doubled.contains(&address);
+            match state.record(address).map(|record| &record.owner) {
+                Some(owner) if is_stand_in(owner, address) => {
+                    known += usize::from(!is_doubled);
+                    new.push(ip.key, Some(address), ip.pod, ip.uid);
+                }
+                Some(owner) if !is_doubled => {
+                    known += 1;
+                    if ip.names(owner) {
+                        new.push(ip.key, Some(address), ip.pod, ip.uid);
+                    } else {
+                        let pod = self.pod_of(address, owner)?;
+                        new.push(ip.key, Some(address), &pod, owner.uid());
+                    }
+                }
+                // Nobody holds it, or somebody has decided who does: then there is one entry, in our spelling.
+                None | Some(_) => new.odd -= usize::from(self.odd > 0 && is_odd(ip.key, Some(address))),
+            }
         }
         if known < state.len() {
-            for record in state.records() {
-                let is_kept = match self.get(record.address) {
-                    None => false,
-                    Some(_) if doubled.contains(&record.address) => {
-                        is_stand_in(&record.owner, record.address)
-                    }
-                    Some(_) => true,
-                };
-                if !is_kept {
-                    let pod = new.pod_of(record.address, &record.owner)?;
-                    let key = record.address.to_string();
-                    let entry = new.store(&key, Some(record.address), &pod, record.owner.uid());
-                    new.entries.push(entry);
+            for Record { address, owner, .. } in state.records() {
+                let is_doubled = doubled.contains(address);
+                if self.get(*address).is_none() || (is_doubled && !is_stand_in(owner, *address)) {
+                    let pod = self.pod_of(*address, owner)?;
+                    new.push(&address.to_string(), Some(*address), &pod, owner.uid());
                 }
             }
             new.sort();
         }
         *self = new;
         Ok(())
+    }
+
+    fn push(&mut self, key: &str, address: Option<Addr>, pod: &str, uid: &str) {
+        let entry = self.store(key, address, pod, uid);
+        self.entries.push(entry);
+    }
+}
+
+impl AllocatedIp<'_> {
+    /// Whether the entry is what would be written for this owner.
+    fn names(&self, owner: &Owner) -> bool {
+        matches!(owner.kind(), OwnerKind::Pod | OwnerKind::VirtualMachine)
+            && self.uid == owner.uid()
+            && self.pod.split_once('/') == Some((owner.scope(), owner.name()))
     }
 }
 

@@ -22,6 +22,7 @@
 //!
 //! "Held" means that [`AllocatedIps::occupancy`] has it taken and [`AllocatedIps::pool_state`] gives it to a stand-in.
 
+mod canonical;
 mod error;
 mod flaw;
 mod ledger;
@@ -33,6 +34,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
+use self::canonical::is_odd;
 pub use self::error::StatusError;
 pub use self::flaw::{Flaw, Problem};
 
@@ -221,6 +223,7 @@ impl AllocatedIps {
         }
         let key = key.unwrap_or_else(|| address.to_string());
         let at = self.entries.partition_point(|entry| self.view(entry).key < key.as_str());
+        self.odd += usize::from(is_odd(&key, Some(address)));
         let entry = self.store(&key, Some(address), &pod, owner.uid());
         self.entries.insert(at, entry);
         Ok(())
@@ -240,18 +243,18 @@ impl AllocatedIps {
 
     fn view(&self, entry: &Entry) -> AllocatedIp<'_> {
         // The ends are those of texts that were pushed as a whole, so there is always something to get.
-        let part = |from: usize, len: usize| self.text.get(from..from + len).unwrap_or_default();
-        AllocatedIp {
-            key: part(entry.at, entry.key),
-            address: entry.address,
-            pod: part(entry.at + entry.key, entry.pod),
-            uid: part(entry.at + entry.key + entry.pod, entry.uid),
-        }
+        let all = self.text.get(entry.at..entry.at + entry.len()).unwrap_or_default();
+        let (key, rest) = all.split_at_checked(entry.key).unwrap_or_default();
+        let (pod, uid) = rest.split_at_checked(entry.pod).unwrap_or_default();
+        AllocatedIp { key, address: entry.address, pod, uid }
     }
 
     /// Every entry of an address.
     fn indices_of(&self, address: Addr) -> impl Iterator<Item = usize> {
-        let canonical = self.index_of_key(&address.to_string());
+        // A key of the other family may spell it as we do.
+        let is_it =
+            |index: &usize| self.entries.get(*index).is_some_and(|entry| entry.address == Some(address));
+        let canonical = self.index_of_key(&address.to_string()).filter(is_it);
         // Foreign spellings are so rare that looking at all entries costs less than an index of them.
         let others = if self.odd == 0 { &[][..] } else { &self.entries };
         let others = others.iter().enumerate().filter(move |(_, entry)| entry.address == Some(address));
@@ -284,7 +287,6 @@ impl AllocatedIps {
         self.text.push_str(key);
         self.text.push_str(pod);
         self.text.push_str(uid);
-        self.odd += usize::from(is_odd(key, address));
         Entry { address, at, key: key.len(), pod: pod.len(), uid: uid.len() }
     }
 
@@ -332,16 +334,6 @@ impl AllocatedIps {
 /// The address that a key of a pool of this family names, in any spelling that Go reads: `::ffff:10.6.0.1` is IPv4 to it.
 fn address_of(family: Family, key: &str) -> Option<Addr> {
     key.parse::<IpAddr>().ok().map(Addr::from).filter(|address| address.family() == family)
-}
-
-/// Whether a key names an address in other letters than ours.
-fn is_odd(key: &str, address: Option<Addr>) -> bool {
-    match address {
-        None => false,
-        // A dotted quad has one spelling: leading zeros are refused.
-        Some(address) if address.family() == Family::V4 => key.contains(':'),
-        Some(address) => address.to_string() != key,
-    }
 }
 
 impl PartialEq for AllocatedIps {

@@ -7,6 +7,7 @@
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
+use super::canonical::is_odd;
 use super::{AllocatedIps, StatusError, address_of, slow};
 use crate::addr::Family;
 
@@ -43,7 +44,7 @@ impl AllocatedIps {
             let (ip, is_double) = (self.view(earlier), self.view(earlier).key == self.view(later).key);
             if is_double {
                 dead += earlier.len();
-                odd += usize::from(super::is_odd(ip.key, ip.address));
+                odd += usize::from(is_odd(ip.key, ip.address));
             }
             is_double
         });
@@ -94,9 +95,9 @@ impl<'de> Visitor<'de> for Entries<'_> {
             }
             let key = ips.view(&entry).key;
             entry.address = address_of(ips.family, key);
-            let is_odd = super::is_odd(key, entry.address);
+            let odd = usize::from(is_odd(key, entry.address));
             *is_sorted &= ips.entries.last().is_none_or(|last| ips.view(last).key < key);
-            ips.odd += usize::from(is_odd);
+            ips.odd += odd;
             ips.entries.push(entry);
         }
     }

@@ -2,26 +2,45 @@
 
 use super::AllocatedIps;
 
-/// The pieces of the text. Inside a JSON document each quote and each backslash is escaped once more.
-struct Form {
+/// The pieces of the text. Types and not values, so that each piece is copied as a constant.
+trait Form {
     /// Around the whole.
-    edge: &'static str,
-    /// Before a key, between key and pod, between pod and uid, behind the uid.
-    pieces: [&'static str; 4],
+    const EDGE: &str;
+    /// Before a key.
+    const KEY: &str;
+    /// Between key and pod.
+    const POD: &str;
+    /// Between pod and uid.
+    const UID: &str;
+    /// Behind the uid.
+    const END: &str;
     /// Before a character that is escaped.
-    slash: &'static str,
+    const SLASH: &str;
 }
 
 /// The text itself.
-const PLAIN: Form =
-    Form { edge: "", pieces: ["\"", "\":{\"pod\":\"", "\",\"podUid\":\"", "\"}"], slash: "\\" };
+struct Plain;
 
-/// The text as a value of a JSON document.
-const NESTED: Form = Form {
-    edge: "\"",
-    pieces: ["\\\"", "\\\":{\\\"pod\\\":\\\"", "\\\",\\\"podUid\\\":\\\"", "\\\"}"],
-    slash: "\\\\",
-};
+impl Form for Plain {
+    const EDGE: &str = "";
+    const KEY: &str = "\"";
+    const POD: &str = "\":{\"pod\":\"";
+    const UID: &str = "\",\"podUid\":\"";
+    const END: &str = "\"}";
+    const SLASH: &str = "\\";
+}
+
+/// The text as a value of a JSON document: each quote and each backslash is escaped once more.
+struct Nested;
+
+impl Form for Nested {
+    const EDGE: &str = "\"";
+    const KEY: &str = "\\\"";
+    const POD: &str = "\\\":{\\\"pod\\\":\\\"";
+    const UID: &str = "\\\",\\\"podUid\\\":\\\"";
+    const END: &str = "\\\"}";
+    const SLASH: &str = "\\\\";
+}
 
 impl AllocatedIps {
     /// The value of `status.allocatedIPs`; `None` when there is no record, and the field must be absent then: `{}` would keep Go
@@ -29,7 +48,7 @@ impl AllocatedIps {
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
         let mut text = String::new();
-        self.write(&PLAIN, &mut text).then_some(text)
+        self.write::<Plain>(&mut text).then_some(text)
     }
 
     /// Appends the same as a JSON string, quotes included, for a document that is put together as text; false, and nothing
@@ -45,42 +64,60 @@ impl AllocatedIps {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn append_json(&self, document: &mut String) -> bool {
-        self.write(&NESTED, document)
+        self.write::<Nested>(document)
     }
 
-    fn write(&self, form: &Form, out: &mut String) -> bool {
+    fn write<F: Form>(&self, out: &mut String) -> bool {
         if self.is_empty() {
             return false;
         }
-        let [before, pod, uid, behind] = form.pieces;
-        let pieces: usize = form.pieces.iter().map(|piece| piece.len()).sum();
-        out.reserve(self.text.len() - self.dead + self.len() * (pieces + 1) + 2 * form.edge.len() + 2);
-        out.push_str(form.edge);
+        let pieces = F::KEY.len() + F::POD.len() + F::UID.len() + F::END.len() + 1;
+        out.reserve(self.text.len() - self.dead + self.len() * pieces + 2 * F::EDGE.len() + 2);
+        let is_plain = is_plain(&self.text);
+        out.push_str(F::EDGE);
         out.push('{');
         for (index, ip) in self.iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
-            out.push_str(before);
-            escape(ip.key, form.slash, out);
-            out.push_str(pod);
-            escape(ip.pod, form.slash, out);
-            out.push_str(uid);
-            escape(ip.uid, form.slash, out);
-            out.push_str(behind);
+            out.push_str(F::KEY);
+            write_text::<F>(ip.key, is_plain, out);
+            out.push_str(F::POD);
+            write_text::<F>(ip.pod, is_plain, out);
+            out.push_str(F::UID);
+            write_text::<F>(ip.uid, is_plain, out);
+            out.push_str(F::END);
         }
         out.push('}');
-        out.push_str(form.edge);
+        out.push_str(F::EDGE);
         true
     }
 }
 
 /// Appends a text as it stands between the quotes of a JSON string.
-fn escape(text: &str, slash: &str, out: &mut String) {
-    if text.bytes().all(is_plain) {
+fn write_text<F: Form>(text: &str, is_known_plain: bool, out: &mut String) {
+    if is_known_plain || is_plain(text) {
         out.push_str(text);
-        return;
+    } else {
+        escape(text, F::SLASH, out);
     }
+}
+
+/// Whether every character stands for itself, for sure; those that are not ASCII are looked at one by one.
+fn is_plain(text: &str) -> bool {
+    // To the end without a look at the answer: the compiler makes that sixteen bytes at a time.
+    let of_byte = |byte: u8| {
+        matches!(byte, b' '..=b'~')
+            & (byte != b'"')
+            & (byte != b'\\')
+            & (byte != b'<')
+            & (byte != b'>')
+            & (byte != b'&')
+    };
+    text.bytes().fold(true, |all, byte| all & of_byte(byte))
+}
+
+fn escape(text: &str, slash: &str, out: &mut String) {
     for c in text.chars() {
         let short = match c {
             '"' => '"',
@@ -111,9 +148,4 @@ fn escape(text: &str, slash: &str, out: &mut String) {
         }
         out.push(short);
     }
-}
-
-/// A byte that stands for itself, for sure; those above 0x7f are looked at as characters.
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
 }

@@ -1,27 +1,36 @@
-//! The records of a pool's status: read and written as Go does, and nothing lost.
+//! `status.allocatedIPs`: read and written as the Go original does, with nothing lost.
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test stops at the first surprise and reads recorded answers; the lints spare test functions only"
+    reason = "a test stops at the first surprise and reads recorded answers; the lint spares test functions only"
 )]
 
+use std::path::PathBuf;
+
+use ipam_core::status::AllocatedIps;
+use ipam_core::{Addr, Family, Owner};
+use serde::de::DeserializeOwned;
+
+mod edits;
+mod flaws;
 mod golden;
 mod ledger;
 mod properties;
 
-use ipam_core::status::AllocatedIps;
-use ipam_core::{Addr, Family, Owner};
+fn read(family: Family, text: &str) -> AllocatedIps {
+    AllocatedIps::parse(family, Some(text)).unwrap()
+}
 
 fn addr(text: &str) -> Addr {
     text.parse().unwrap()
 }
 
-fn v4(text: &str) -> AllocatedIps {
-    AllocatedIps::parse(Family::V4, Some(text)).unwrap()
+fn pod(name: &str, uid: &str) -> Owner {
+    Owner::pod("t", name, uid).unwrap()
 }
 
-fn pod(name: &str, uid: &str) -> Owner {
-    Owner::pod("default", name, uid).unwrap()
+fn golden<T: DeserializeOwned>(file: &str) -> Vec<T> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/status").join(file);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
