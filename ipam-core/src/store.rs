@@ -12,6 +12,10 @@
 //!   changes of one commit are stored together is what [`Store::is_atomic`] says.
 //! - **Unknown is said.** When a store cannot tell whether a commit was stored, that is [`Class::Unavailable`]; the caller
 //!   reads before it tries again. A store never repeats a commit by itself.
+//! - **Fresh where it decides.** A pick may be answered from an older state, since the commit tests what it was planned on.
+//!   [`Query::Holdings`] may not: a repeated request is answered from it without a commit. Nor may a page that a runtime's list judges: an
+//!   address may have come to another NIC while its record is the same. A late commit must be bound to the state that it was sent on, for
+//!   the condition of a release is true again as soon as its owner has the address again.
 //! - **Narrow reads.** The cost of answering [`Query::Holdings`] and [`Query::Pick`] should not grow with the records of a pool.
 //!
 //! [`testkit`](crate::testkit) (feature `testkit`) has the suite that holds a store to this.

@@ -125,11 +125,16 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     let error = one.restore(twice).unwrap_err().to_string();
     assert_eq!(error, "IPPool a: 10.6.0.10 has two records; want one within the subnet");
 
-    // Two pools of one subnet, one of which holds an address that is the other's to give.
-    let mut both = books(&[("a", "10.6.0.10-10.6.0.19"), ("b", "10.6.0.20")]);
+    // Two pools of one subnet, one of which holds an address that became the other's to give.
+    let mut both = books(&[("a", "10.6.0.10-10.6.0.19")]);
     both.commit(&[take("a", "10.6.0.20", "x")]).unwrap();
+    let given = pool("b", "10.6.0.20-10.6.0.21");
+    let family = given.family();
+    both.put_pool(given, RangeSet::empty(family)).unwrap();
     let refused = both.commit(&[take("b", "10.6.0.20", "y")]);
     assert!(matches!(refused, Err(BooksError::Stale { .. })), "{refused:?}");
+    let other = both.commit(&[take("a", "10.6.0.21", "y")]);
+    assert!(matches!(other, Err(BooksError::Stale { .. })), "free, but it is b's: {other:?}");
     let split = text(&both).replace("\"records\":[]", &format!("\"records\":[{}]", record("10.6.0.20", "y")));
     let error = both.restore(serde_json::from_str(&split).unwrap()).unwrap_err().to_string();
     assert_eq!(error, "IPPool b: 10.6.0.20 has two records; want one within the subnet");

@@ -115,7 +115,12 @@ impl Store for Sea {
 
     fn read(&mut self, query: &Query) -> Result<View, Self::Error> {
         self.pass();
-        let may_be_old = !matches!(query, Query::Holdings { .. });
+        // What a runtime's list judges must be as it is: a NIC may have changed though its record has not.
+        let may_be_old = match query {
+            Query::Pick(_) => true,
+            Query::Page(page) => page.scope.is_none(),
+            _ => false,
+        };
         if may_be_old && !self.snapshots.is_empty() && self.strikes(self.tides.stale) {
             self.aged += 1;
             let count = u64::try_from(self.snapshots.len()).unwrap();
