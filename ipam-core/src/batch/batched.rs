@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::batch::Limits;
 use crate::batch::batcher::{Batcher, Ticket, Work};
 use crate::batch::desk::{Answer, Desk, Errand, Told};
+use crate::owner::Owner;
 use crate::store::{AsyncStore, Change, Class, PickQuery, Query, StoreError, Version, View};
 
 /// Why a call of a [`Batched`] store failed.
@@ -122,6 +123,14 @@ impl<S: AsyncStore + Send + 'static> Batched<S> {
         &self.store
     }
 
+    /// Waits until no commit about this owner is under way, be it one that its caller has hung up on.
+    async fn settle(&self, owner: &Owner) {
+        let watch = |context: &mut Context<'_>| Poll::Ready(self.desk.watch(context.waker(), owner));
+        while let Some(ticket) = poll_fn(watch).await {
+            Call { batched: self, ticket }.await;
+        }
+    }
+
     fn start(&self, work: Work) -> Errand<S::Error> {
         let store = Arc::clone(&self.store);
         match work {
@@ -147,20 +156,23 @@ impl<S: AsyncStore + Send + 'static> AsyncStore for Batched<S> {
     }
 
     async fn read(&self, query: &Query) -> Result<View, Self::Error> {
+        if let Query::Holdings { owner, .. } = query {
+            self.settle(owner).await;
+        }
         let Query::Pick(query) = query else {
             let _call = Call { batched: self, ticket: self.desk.open(None, Batcher::enter) };
             return self.store.read(query).await.map_err(|error| BatchError::Store(Arc::new(error)));
         };
         match Call::open(self, |batcher| batcher.pick(query.clone())).await.await {
             Told::Picked(answer) => answer,
-            Told::Committed(_) => Err(BatchError::Lost),
+            Told::Committed(_) | Told::Settled => Err(BatchError::Lost),
         }
     }
 
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Version>, Self::Error> {
         match Call::open(self, |batcher| batcher.commit(changes.to_vec())).await.await {
             Told::Committed(answer) => answer,
-            Told::Picked(_) => Err(BatchError::Lost),
+            Told::Picked(_) | Told::Settled => Err(BatchError::Lost),
         }
     }
 }

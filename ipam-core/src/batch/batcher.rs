@@ -8,7 +8,7 @@ use crate::batch::asks::Asks;
 use crate::batch::member::Member;
 use crate::batch::plans::Plans;
 use crate::batch::queue::Queue;
-use crate::owner::OwnerKind;
+use crate::owner::{Owner, OwnerKind};
 use crate::pool::PoolName;
 use crate::store::{Change, Class, PickQuery, Version, View};
 
@@ -57,6 +57,8 @@ pub enum Outcome {
     Picked(Result<View, Class>),
     /// To [`Batcher::commit`]: a version for each of its changes.
     Committed(Result<Vec<Version>, Class>),
+    /// To [`Batcher::settle`]: what was under way has an answer, or never will.
+    Settled,
 }
 
 /// Commits that cannot be under way at once.
@@ -115,6 +117,10 @@ pub struct Batcher {
     /// Routes that may have something to send.
     ready: BTreeSet<Route>,
     flights: BTreeMap<FlightId, Route>,
+    /// Whom the commits under way are about.
+    aboard: BTreeMap<FlightId, Vec<Owner>>,
+    /// Who waits for a flight to land without a part in it.
+    watchers: BTreeMap<FlightId, Vec<Ticket>>,
     /// Calls that are not closed, and where they wait.
     calls: BTreeMap<Ticket, Option<Route>>,
     plans: Plans,
@@ -133,6 +139,8 @@ impl Batcher {
             picks: BTreeMap::new(),
             ready: BTreeSet::new(),
             flights: BTreeMap::new(),
+            aboard: BTreeMap::new(),
+            watchers: BTreeMap::new(),
             calls: BTreeMap::new(),
             plans: Plans::default(),
         }
@@ -183,6 +191,17 @@ impl Batcher {
         self.open(None)
     }
 
+    /// A read of what this owner has is about to be made. If a commit about it is under way, the read has to wait for that
+    /// ([`Outcome::Settled`]) and to ask here again: whoever hung up on a release cannot know whether it lands after the read, and a request
+    /// that is answered from what is stored then would be told of an address that is about to be freed.
+    pub fn settle(&mut self, owner: &Owner) -> Option<Ticket> {
+        let is_about = |one: &Owner| one.same_identity(owner) || one.same_holder(owner);
+        let flight = *self.aboard.iter().find(|(_, owners)| owners.iter().any(is_about))?.0;
+        let ticket = self.open(None);
+        self.watchers.entry(flight).or_default().push(ticket);
+        Some(ticket)
+    }
+
     /// The call is over: its caller has the outcome, or has hung up. A commit that waits still is not sent any more.
     pub fn close(&mut self, ticket: Ticket) {
         match self.calls.remove(&ticket).flatten() {
@@ -202,7 +221,7 @@ impl Batcher {
                     }
                 }
             }
-            None => {}
+            None => self.watchers.values_mut().for_each(|watchers| watchers.retain(|one| *one != ticket)),
         }
         if self.calls.is_empty() {
             self.plans.settle();
@@ -230,6 +249,9 @@ impl Batcher {
                     .map(Work::Pick),
             };
             if let Some(work) = work {
+                if let Work::Commit(changes) = &work {
+                    self.aboard.insert(flight, changes.iter().flat_map(Change::owners).cloned().collect());
+                }
                 self.flights.insert(flight, route);
                 return Some(Dispatch { flight, work });
             }
@@ -242,7 +264,9 @@ impl Batcher {
     /// An answer of another kind than what was sent, or to nothing that was sent, counts for nobody.
     pub fn answered(&mut self, flight: FlightId, reply: Reply) -> Vec<(Ticket, Outcome)> {
         let Some(route) = self.flights.remove(&flight) else { return Vec::new() };
-        let mut outcomes = Vec::new();
+        self.aboard.remove(&flight);
+        let watchers = self.watchers.remove(&flight).unwrap_or_default();
+        let mut outcomes: Vec<_> = watchers.into_iter().map(|ticket| (ticket, Outcome::Settled)).collect();
         match &route {
             Route::Commit(lane) => {
                 let answer = match reply {
@@ -289,16 +313,20 @@ impl Batcher {
     /// What is under way where this call waits.
     #[must_use]
     pub fn flight_of(&self, ticket: Ticket) -> Option<FlightId> {
-        match self.calls.get(&ticket)?.as_ref()? {
-            Route::Commit(lane) => self.commits.get(lane)?.flight(),
-            Route::Pick(pool) => self.picks.get(pool)?.flight(),
+        match self.calls.get(&ticket)? {
+            Some(Route::Commit(lane)) => self.commits.get(lane)?.flight(),
+            Some(Route::Pick(pool)) => self.picks.get(pool)?.flight(),
+            None => {
+                let mut watched = self.watchers.iter();
+                watched.find(|(_, watchers)| watchers.contains(&ticket)).map(|(flight, _)| *flight)
+            }
         }
     }
 
     /// Who waits where this flight comes from, those on board first: whoever of them is there has reason to see it answered.
     #[must_use]
     pub fn interested(&self, flight: FlightId) -> Vec<Ticket> {
-        match self.flights.get(&flight) {
+        let mut tickets: Vec<Ticket> = match self.flights.get(&flight) {
             Some(Route::Commit(lane)) => {
                 self.commits.get(lane).map(|queue| queue.tickets().collect()).unwrap_or_default()
             }
@@ -306,7 +334,9 @@ impl Batcher {
                 self.picks.get(pool).map(|asks| asks.tickets().collect()).unwrap_or_default()
             }
             None => Vec::new(),
-        }
+        };
+        tickets.extend(self.watchers.get(&flight).into_iter().flatten());
+        tickets
     }
 
     /// The addresses of a pool that picks are kept from: waiting commits take them, or an asker was told them and may commit soon.

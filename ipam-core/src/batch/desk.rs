@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::batch::batched::BatchError;
 use crate::batch::batcher::{Batcher, FlightId, Outcome, Reply, Ticket, Work};
+use crate::owner::Owner;
 use crate::store::{Class, StoreError, Version, View};
 
 /// What the store said.
@@ -23,6 +24,7 @@ pub(super) enum Answer<E> {
 pub(super) enum Told<E: StoreError> {
     Picked(Result<View, BatchError<E>>),
     Committed(Result<Vec<Version>, BatchError<E>>),
+    Settled,
 }
 
 pub(super) type Errand<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
@@ -107,6 +109,14 @@ impl<E: StoreError> Desk<E> {
             state.wakers.insert(ticket, waker.clone());
         }
         ticket
+    }
+
+    /// Opens a call that waits for a commit about this owner, if one is under way.
+    pub(super) fn watch(&self, waker: &Waker, owner: &Owner) -> Option<Ticket> {
+        let mut state = self.lock();
+        let ticket = state.batcher.settle(owner)?;
+        state.wakers.insert(ticket, waker.clone());
+        Some(ticket)
     }
 
     /// Ends a call. If it drove a flight, another takes over.
@@ -238,6 +248,7 @@ impl<E: StoreError> State<E> {
             let told = match outcome {
                 Outcome::Picked(answer) => Told::Picked(answer.map_err(failure)),
                 Outcome::Committed(answer) => Told::Committed(answer.map_err(failure)),
+                Outcome::Settled => Told::Settled,
             };
             self.told.insert(ticket, told);
             aftermath.wake.extend(self.wakers.remove(&ticket));

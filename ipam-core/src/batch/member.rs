@@ -68,6 +68,25 @@ impl Member {
     }
 }
 
+impl Change {
+    /// Everybody whom it is about.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Owner> {
+        let (owner, ops) = match self {
+            Self::Pool { ops, .. } => (None, ops.as_slice()),
+            Self::Attachments { owner, .. } => (Some(owner), &[][..]),
+        };
+        owner.into_iter().chain(ops.iter().flat_map(holders).flatten())
+    }
+}
+
+const fn holders(op: &PoolOp) -> [Option<&Owner>; 2] {
+    match op {
+        PoolOp::Take(record) | PoolOp::TakeAgain(record) => [Some(&record.owner), None],
+        PoolOp::Release { owner, .. } | PoolOp::Confirm { owner, .. } => [Some(owner), None],
+        PoolOp::Rebind { from, to, .. } => [Some(from), Some(to)],
+    }
+}
+
 /// Each pool and each owner once, pools first: then the order of changes within the commit survives a merge.
 fn is_plain(changes: &[Change]) -> bool {
     let (mut pools, mut owners) = (BTreeSet::new(), BTreeSet::new());

@@ -16,7 +16,9 @@
 //!   tries again.
 //! - **Picks differ.** What a waiting request is about to take is in the `except` of the picks after it. Picks that arrive while one is
 //!   under way are asked together ([`AsyncStore::pick_all`](crate::AsyncStore::pick_all)). A pool is called full only on an answer that nothing was kept from.
-//! - **Who hangs up leaves the queue.** If the batch has left already, the commit goes on for the others.
+//! - **Who hangs up leaves the queue.** If the batch has left already, the commit goes on for the others, and what its owner has is read
+//!   only once it has landed ([`Batcher::settle`]): a request that is answered from what is stored must not be told of an address that a
+//!   release on its way is about to free.
 //!
 //! An address that a batch frees is not among those that its members take: they were picked while it was still held.
 

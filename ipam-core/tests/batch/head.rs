@@ -1,8 +1,11 @@
 //! The head of group commit, call by call.
 
+use std::time::Duration;
+
 use ipam_core::batch::{Batcher, Dispatch, FlightId, Limits, Outcome, Reply, SPLITS_MAX, Ticket, Work};
 use ipam_core::{
-    AttachmentOp, Change, Class, Obstacle, PickQuery, PickView, PoolOp, Start, Time, Version, View, Want,
+    AttachmentOp, Change, Class, Obstacle, Owner, PickQuery, PickView, PoolOp, Start, Time, Version, View,
+    Want,
 };
 
 use crate::bed::{free, on, owner, take};
@@ -59,13 +62,7 @@ fn ask(batcher: &mut Batcher) -> Ticket {
 
 fn question() -> PickQuery {
     let (want, now) = (Want::Any(Start::Lowest), Time::default());
-    PickQuery {
-        pool: "v4".parse().unwrap(),
-        want,
-        except: Vec::new(),
-        now,
-        cooldown: std::time::Duration::ZERO,
-    }
+    PickQuery { pool: "v4".parse().unwrap(), want, except: Vec::new(), now, cooldown: Duration::ZERO }
 }
 
 fn view(outcome: Result<&str, Obstacle>) -> View {
@@ -120,7 +117,7 @@ fn pools_do_not_wait_for_each_other_unless_the_store_is_atomic() {
         version: Version::ANY,
         ops: vec![take("10.6.0.1", "a"), take("10.6.0.2", "b")],
         now: Time::default(),
-        cooldown: std::time::Duration::ZERO,
+        cooldown: Duration::ZERO,
     };
     assert_eq!(changes.len(), 4);
     assert_eq!(changes[0], merged);
@@ -350,4 +347,31 @@ fn failed_picks_are_told_to_all() {
     let (flight, _) = picks(batcher.next());
     let told = batcher.answered(flight, Reply::Picked(Ok(vec![view(Ok("10.6.0.1"))])));
     assert_eq!(told, [(three, Outcome::Picked(Ok(view(Ok("10.6.0.1"))))), (four, lost())]);
+}
+
+/// A release that its caller hung up on lands all the same: until then nothing that its owner has is read.
+#[test]
+fn a_read_waits_for_what_is_under_way_for_its_owner() {
+    let owner = |id: &str| Owner::container("net", id).unwrap();
+    let release = |id: &str| {
+        let op = PoolOp::Release { address: "10.6.0.10".parse().unwrap(), owner: owner(id), seen: None };
+        let (pool, version) = ("v4".parse().unwrap(), Version::ANY);
+        vec![Change::Pool { pool, version, ops: vec![op], now: Time::default(), cooldown: Duration::ZERO }]
+    };
+    let mut batcher = Batcher::new(false, Limits::default());
+    assert_eq!(batcher.settle(&owner("a")), None, "nothing is under way");
+    let ticket = batcher.commit(release("a"));
+    assert_eq!(batcher.settle(&owner("a")), None, "it waits, and can be withdrawn");
+    let flight = batcher.next().unwrap().flight;
+    batcher.close(ticket);
+    assert_eq!(batcher.settle(&owner("b")), None, "it is about somebody else");
+    let (first, second) = (batcher.settle(&owner("a")).unwrap(), batcher.settle(&owner("a")).unwrap());
+    assert_eq!(batcher.flight_of(first), Some(flight), "it may have to drive it");
+    batcher.close(second);
+    assert_eq!(batcher.interested(flight), [first]);
+    let told = batcher.answered(flight, Reply::Committed(Ok(vec![Version::new("1")])));
+    assert_eq!(told, [(first, Outcome::Settled)]);
+    assert_eq!(batcher.settle(&owner("a")), None, "it has landed");
+    batcher.close(first);
+    assert!(batcher.is_idle());
 }

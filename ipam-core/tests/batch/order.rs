@@ -45,6 +45,8 @@ enum Stage {
     /// Its next step has this input.
     Ready(Input),
     Waits(Ticket),
+    /// It reads this once its owner's commits have landed.
+    Settles(Ticket, Query),
     Pauses(Time),
 }
 
@@ -61,9 +63,6 @@ struct World {
     sent: BTreeMap<FlightId, Work>,
     replies: BTreeMap<FlightId, Reply>,
     callers: Vec<Caller>,
-    /// Those who hung up while a commit of theirs may have been on board. Until it has landed their owner asks for nothing: it would
-    /// be answered from a state that the commit is about to change.
-    abroad: Vec<(FlightId, usize)>,
     dice: Dice,
     now: Time,
     commits: usize,
@@ -79,7 +78,6 @@ impl World {
             sent: BTreeMap::new(),
             replies: BTreeMap::new(),
             callers: Vec::new(),
-            abroad: Vec::new(),
             dice: Dice::new(seed),
             now: Time::default(),
             commits: 0,
@@ -103,7 +101,7 @@ impl World {
         let ready = |caller: &Caller| match caller.stage {
             Stage::Ready(_) => true,
             Stage::Pauses(until) => until <= self.now,
-            Stage::Waits(_) => false,
+            Stage::Waits(_) | Stage::Settles(..) => false,
         };
         let ready: Vec<usize> =
             (0..self.callers.len()).filter(|index| ready(&self.callers[*index])).collect();
@@ -132,7 +130,7 @@ impl World {
     fn wait(&mut self) -> bool {
         let pauses = self.callers.iter().filter_map(|caller| match caller.stage {
             Stage::Pauses(until) => Some(until),
-            Stage::Ready(_) | Stage::Waits(_) => None,
+            Stage::Ready(_) | Stage::Waits(_) | Stage::Settles(..) => None,
         });
         let Some(until) = pauses.min() else { return false };
         self.now = self.now.max(until);
@@ -166,16 +164,17 @@ impl World {
 
     fn land(&mut self, flight: FlightId) {
         let reply = self.replies.remove(&flight).unwrap();
-        self.abroad.retain(|(other, _)| *other != flight);
         for (ticket, outcome) in self.batcher.answered(flight, reply) {
-            let waits = |caller: &&mut Caller| matches!(caller.stage, Stage::Waits(other) if other == ticket);
-            let caller = self.callers.iter_mut().find(waits).expect("who is told something waits for it");
-            caller.stage = Stage::Ready(match outcome {
-                Outcome::Picked(answer) => Input::Read(answer),
-                Outcome::Committed(answer) => Input::Committed(answer),
-                _ => panic!("an outcome that the test does not know"),
-            });
+            let waits = |caller: &Caller| matches!(caller.stage, Stage::Waits(other) | Stage::Settles(other, _) if other == ticket);
+            let index = self.callers.iter().position(waits).expect("who is told something waits for it");
             self.batcher.close(ticket);
+            let stage = std::mem::replace(&mut self.callers[index].stage, Stage::Pauses(self.now));
+            self.callers[index].stage = match (outcome, stage) {
+                (Outcome::Picked(answer), _) => Stage::Ready(Input::Read(answer)),
+                (Outcome::Committed(answer), _) => Stage::Ready(Input::Committed(answer)),
+                (Outcome::Settled, Stage::Settles(_, query)) => self.look(query),
+                _ => panic!("an outcome that the test does not know"),
+            };
         }
     }
 
@@ -188,17 +187,16 @@ impl World {
         let caller = &mut self.callers[index];
         let input = match std::mem::replace(&mut caller.stage, Stage::Pauses(self.now)) {
             Stage::Ready(input) => input,
-            Stage::Waits(_) | Stage::Pauses(_) => Input::Go,
+            Stage::Waits(_) | Stage::Settles(..) | Stage::Pauses(_) => Input::Go,
         };
-        caller.stage = match caller.errand.step(self.now, input) {
+        let step = caller.errand.step(self.now, input);
+        self.callers[index].stage = match step {
             Step::Read(Query::Pick(query)) => Stage::Waits(self.batcher.pick(query)),
-            Step::Read(query) => {
-                Stage::Ready(Input::Read(self.store.read(&query).map_err(|error| error.class())))
-            }
+            Step::Read(query) => self.look(query),
             Step::Commit(changes) => Stage::Waits(self.batcher.commit(changes)),
             Step::WaitUntil(until) => Stage::Pauses(until),
             Step::Done(Outcomes::Allocated(outcome)) => {
-                let (number, allocation) = (caller.number, outcome);
+                let (number, allocation) = (self.callers[index].number, outcome);
                 self.callers.remove(index);
                 if let Ok(allocation) = allocation {
                     self.acknowledge(&owner(number), &allocation);
@@ -210,6 +208,18 @@ impl World {
                 return;
             }
         };
+    }
+
+    /// Reads, or waits until what is under way for the owner has landed.
+    fn look(&mut self, query: Query) -> Stage {
+        let settles = match &query {
+            Query::Holdings { owner, .. } => self.batcher.settle(owner),
+            _ => None,
+        };
+        match settles {
+            Some(ticket) => Stage::Settles(ticket, query),
+            None => Stage::Ready(Input::Read(self.store.read(&query).map_err(|error| error.class()))),
+        }
     }
 
     /// What is acknowledged is stored: an owner's requests come one after the other here.
@@ -224,11 +234,9 @@ impl World {
 
     fn hang_up(&mut self) {
         let Some(index) = self.dice.roll(self.callers.len() + 1).checked_sub(1) else { return };
-        if let Stage::Waits(ticket) = self.callers[index].stage {
-            let flight = self.batcher.flight_of(ticket);
+        if let Stage::Waits(ticket) | Stage::Settles(ticket, _) = self.callers[index].stage {
             self.batcher.close(ticket);
-            let caller = self.callers.remove(index);
-            self.abroad.extend(flight.map(|flight| (flight, caller.number)));
+            self.callers.remove(index);
         }
     }
 }
@@ -241,7 +249,6 @@ fn run(store: MemoryStore, faults: FaultRates, seed: u64) -> (usize, usize) {
         if world.callers.len() < 16 && operations < 300 {
             busy.clear();
             busy.extend(world.callers.iter().map(|caller| caller.number));
-            busy.extend(world.abroad.iter().map(|(_, number)| *number));
             let number = world.dice.roll(30);
             // Requests of one owner are serialized, as every caller has to do.
             if !busy.contains(&number) {
