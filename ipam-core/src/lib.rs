@@ -35,6 +35,9 @@ mod route;
 pub mod select;
 mod selector;
 mod spelling;
+#[cfg(feature = "json")]
+#[expect(clippy::arithmetic_side_effects, reason = "positions and lengths within a text that is in memory")]
+pub mod status;
 mod store;
 #[cfg(feature = "testkit")]
 #[expect(clippy::arithmetic_side_effects, reason = "counts of a test run")]

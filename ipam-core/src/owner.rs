@@ -39,6 +39,16 @@ impl OwnerKind {
     }
 }
 
+impl OwnerKind {
+    /// The kind whose uids are this one's.
+    const fn bears_uid_as(self) -> Self {
+        match self {
+            Self::Pod | Self::VirtualMachine => Self::Pod,
+            Self::Container | Self::Claim | Self::Reservation => self,
+        }
+    }
+}
+
 impl fmt::Display for OwnerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -162,6 +172,12 @@ impl Owner {
         Ok(Self { kind, scope: scope.to_owned(), name: name.to_owned(), uid })
     }
 
+    /// A reservation that no caller can ask for by mistake, for holders that cannot be read.
+    #[cfg(feature = "json")]
+    pub(crate) fn stand_in(name: String) -> Self {
+        Self { kind: OwnerKind::Reservation, scope: String::new(), uid: name.clone(), name }
+    }
+
     /// The kind.
     #[must_use]
     pub const fn kind(&self) -> OwnerKind {
@@ -192,10 +208,13 @@ impl Owner {
         self.kind == other.kind && self.scope == other.scope && self.name == other.name
     }
 
-    /// Whether what one holds the other may release: kind and uid are equal.
+    /// Whether what one holds the other may release: their uids are equal, and are of the same things.
+    ///
+    /// A virtual machine holds its addresses under the uid of the pod that runs it. So a pod and a virtual machine of one uid
+    /// are the same holder: the records of a cluster do not even say which of them it is (chapter `ipam`, 1).
     #[must_use]
     pub fn same_holder(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.uid == other.uid
+        self.kind.bears_uid_as() == other.kind.bears_uid_as() && self.uid == other.uid
     }
 }
 
