@@ -127,6 +127,7 @@ pub(crate) fn mended(file: &str) -> BTreeMap<String, Mended> {
     all.into_iter().filter(|one| one.file == file).map(|one| (one.name.clone(), one)).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test reads its cases; the crate itself opens nothing")]
 fn read<T: DeserializeOwned>(path: &str) -> T {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(path);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

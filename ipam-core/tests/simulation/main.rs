@@ -30,6 +30,7 @@ const SEEDS: u64 = 5;
 /// Events shown of a run that fails.
 const TRACED: usize = 60;
 
+#[expect(clippy::disallowed_methods, reason = "the seed of a failed run comes from whoever repeats it")]
 fn seeds() -> Vec<u64> {
     match std::env::var("SPIDERPOOL_SEED") {
         Ok(seed) => vec![seed.parse().expect("SPIDERPOOL_SEED is a number")],

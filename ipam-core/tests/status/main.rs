@@ -29,6 +29,7 @@ fn pod(name: &str, uid: &str) -> Owner {
     Owner::pod("t", name, uid).unwrap()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test reads its cases; the crate itself opens nothing")]
 fn golden<T: DeserializeOwned>(file: &str) -> Vec<T> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/status").join(file);
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

@@ -1,8 +1,10 @@
 //! `cargo xtask tidy`: rules of the house that the compiler, clippy and rustfmt do not check.
 //!
-//! The rules work on strings ([`text`], [`markdown`]), so that their tests need no files; this module brings the files.
+//! The rules work on strings ([`text`], [`markdown`], [`purity`]), so that their tests need no files; this module brings the files.
 
 mod markdown;
+mod purity;
+mod rust;
 mod text;
 
 use std::collections::BTreeSet;
@@ -56,6 +58,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         // Binary files are nobody's prose.
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let mut findings = text::check(path, &text);
+        findings.extend(purity::check(path, &text));
         if path.ends_with(".md") {
             let exists = |target: &Path| root.join(target).exists();
             findings.extend(markdown::broken_links(path, &text, exists));
@@ -63,6 +66,9 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         if path.ends_with("SUMMARY.md") {
             let folder = path.strip_suffix("SUMMARY.md").unwrap_or_default();
             findings.extend(markdown::missing_pages(folder, &text, &files));
+        }
+        if path == purity::MANIFEST {
+            findings.extend(purity::check_dependencies(root)?);
         }
         for finding in findings {
             let kind = if finding.is_warning { "warning" } else { "error" };
