@@ -73,9 +73,7 @@ fn status(c: &mut Criterion) {
             });
         });
         group.bench_function("serde-hashmap", |b| {
-            b.iter(|| {
-                serde_json::from_str::<HashMap<String, Plain>>(black_box(&text)).expect("well-formed")
-            });
+            b.iter(|| serde_json::from_str::<HashMap<String, Plain>>(black_box(&text)).expect("well-formed"));
         });
         group.finish();
         let goal = "at least 0.67 (at most 1.5 times the map's time)";

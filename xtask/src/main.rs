@@ -7,6 +7,7 @@
     reason = "these commands talk to a person or to a CI page"
 )]
 
+mod api;
 mod artifacts;
 mod bench;
 mod demo;
@@ -30,6 +31,7 @@ Usage: cargo xtask COMMAND
        --only STEP        only this step; may be repeated
        --list             name the steps
   tidy                    only the rules of the house that no other tool checks
+  api [--bless]           compare the libraries' public API with the reviewed one; --bless writes it anew
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
 ";
 
@@ -50,6 +52,7 @@ fn run() -> Result<ExitCode> {
             "demo" => demo::main(parser),
             "test" => test::main(parser),
             "tidy" => tidy::main(parser),
+            "api" => api::main(parser),
             "bench" => bench::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),

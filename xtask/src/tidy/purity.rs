@@ -114,7 +114,7 @@ fn is_pure(path: &str) -> bool {
         let rest = path.strip_prefix(*whole);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    PURE.iter().any(|pure| is_within(pure)) && !IMPURE.iter().any(|impure| is_within(impure))
+    PURE.iter().any(is_within) && !IMPURE.iter().any(is_within)
 }
 
 /// Dependencies that are not listed, by name.
