@@ -9,7 +9,8 @@ pub fn criterion_dir() -> PathBuf {
 }
 
 /// The median of a measurement in nanoseconds, as criterion wrote it at the end of this run.
-fn median_ns(group: &str, id: &str) -> Option<f64> {
+#[must_use]
+pub fn median_ns(group: &str, id: &str) -> Option<f64> {
     let path = criterion_dir().join(group).join(id).join("new/estimates.json");
     let text = std::fs::read_to_string(path).ok()?;
     let (_, tail) = text.split_once("\"median\"")?;

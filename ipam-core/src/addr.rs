@@ -70,6 +70,23 @@ impl fmt::Display for Family {
     }
 }
 
+/// The version number, 4 or 6.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Family {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.number())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Family {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        let unknown = || serde::de::Error::custom(format_args!("IP version {number}, want 4 or 6"));
+        Self::from_number(number).ok_or_else(unknown)
+    }
+}
+
 /// An IPv4 or IPv6 address, without zone or prefix length. Sorts by family, then by number.
 ///
 /// ```

@@ -5,11 +5,17 @@
 
 mod addr;
 pub mod admission;
+pub mod annotation;
+pub mod batch;
+mod books;
+pub mod carve;
 mod cidr;
 mod death;
 mod drive;
 mod error;
+pub mod explain;
 mod fault;
+pub mod go_json;
 mod items;
 mod ledger;
 mod machine;
@@ -39,11 +45,13 @@ mod spelling;
 #[expect(clippy::arithmetic_side_effects, reason = "positions and lengths within a text that is in memory")]
 pub mod status;
 mod store;
+pub mod subnet;
 #[cfg(feature = "testkit")]
 #[expect(clippy::arithmetic_side_effects, reason = "counts of a test run")]
 pub mod testkit;
 
 pub use addr::{Addr, Family};
+pub use books::{Books, BooksError, Saved};
 pub use death::{Death, EarlierBoot, InferredDeath, Judge, RuntimeList, Sighting};
 pub use drive::{AsyncClock, Clock, DriveError, run, run_async};
 pub use error::Error;

@@ -1,6 +1,6 @@
-//! Names of pools and reserved ranges.
+//! Names of pools, reserved ranges and subnets.
 //!
-//! Both are names of Kubernetes objects (RFC 1123 subdomains), also where no Kubernetes is near: a pool can then move
+//! All are names of Kubernetes objects (RFC 1123 subdomains), also where no Kubernetes is near: a pool can then move
 //! from a host's file to a cluster and keep its name.
 
 use std::fmt;
@@ -109,4 +109,9 @@ object_name! {
 object_name! {
     /// The name of an object that keeps ranges out of all pools: the same grammar as [`PoolName`].
     ReservedName, "name of a reserved range"
+}
+
+object_name! {
+    /// The name of a SpiderSubnet: the same grammar as [`PoolName`].
+    SubnetName, "subnet name"
 }

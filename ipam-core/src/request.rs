@@ -127,6 +127,9 @@ pub enum ReleaseScope {
 }
 
 /// A request to free addresses. What the stored records do not say of this owner is left alone, and that is success.
+///
+/// One that ended without an answer is repeated before its owner asks for addresses again, where the store's commits may arrive late: an
+/// ADD that is answered from what is stored would not notice that it is about to be freed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReleaseRequest {
     /// Whose.

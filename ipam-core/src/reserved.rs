@@ -5,7 +5,7 @@
 
 use crate::addr::Family;
 use crate::fault::{Fault, Faults};
-use crate::items::{bounds, merged};
+use crate::items::{merged, strict_item};
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 
@@ -103,7 +103,7 @@ impl ReservedSpec {
         };
         let mut ranges = Vec::new();
         for (index, item) in fields.ips.iter().enumerate() {
-            match read_item(item, family) {
+            match strict_item(item, family) {
                 Ok(range) => ranges.push(range),
                 Err(detail) => faults.push(Fault::invalid(format!("spec.ips[{index}]"), item, detail)),
             }
@@ -140,20 +140,5 @@ impl ReservedSpec {
     #[must_use]
     pub const fn fields(&self) -> &ReservedFields {
         &self.fields
-    }
-}
-
-fn read_item(item: &str, family: Option<Family>) -> Result<IpRange, String> {
-    let place = family.map(|family| format!(" in {family}")).unwrap_or_default();
-    let refused = |accepted: &str| format!("invalid IP range format{place} '{item}', want {accepted}");
-    let range = item.parse::<IpRange>().map_err(|_| match bounds(item) {
-        Ok((first, last)) if first.family() == last.family() && first > last => {
-            refused(&format!("{last}-{first}"))
-        }
-        Ok(_) | Err(_) => refused("A or A-B"),
-    })?;
-    match family {
-        Some(family) if range.family() != family => Err(refused(&format!("{family} addresses"))),
-        Some(_) | None => Ok(range),
     }
 }

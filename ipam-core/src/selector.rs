@@ -199,6 +199,14 @@ impl Selector {
             }
         })
     }
+
+    /// The labels that must be there with one of these values: each is necessary, and others may be beside them.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.conditions.iter().filter_map(|condition| match &condition.test {
+            Test::In(values) => Some((condition.key.as_str(), values.as_slice())),
+            Test::NotIn(_) | Test::Exists | Test::Absent => None,
+        })
+    }
 }
 
 /// What Kubernetes says of a label key: `[prefix/]name`.

@@ -12,6 +12,10 @@
 //!   changes of one commit are stored together is what [`Store::is_atomic`] says.
 //! - **Unknown is said.** When a store cannot tell whether a commit was stored, that is [`Class::Unavailable`]; the caller
 //!   reads before it tries again. A store never repeats a commit by itself.
+//! - **Fresh where it decides.** A pick may be answered from an older state, since the commit tests what it was planned on.
+//!   [`Query::Holdings`] may not: a repeated request is answered from it without a commit. Nor may a page that a runtime's list judges: an
+//!   address may have come to another NIC while its record is the same. A late commit must be bound to the state that it was sent on, for
+//!   the condition of a release is true again as soon as its owner has the address again.
 //! - **Narrow reads.** The cost of answering [`Query::Holdings`] and [`Query::Pick`] should not grow with the records of a pool.
 //!
 //! [`testkit`](crate::testkit) (feature `testkit`) has the suite that holds a store to this.
@@ -69,7 +73,8 @@ pub enum Want {
     Any(Start),
     /// This one, if the pool may give it out.
     Exactly(Addr),
-    /// This one, which the owner already uses: only another record stands against it, not the pool's present ranges.
+    /// This one, which the owner already uses: only another record stands against it, or that another pool of the subnet has
+    /// it by now ([`Obstacle::Outside`]), not the pool's present ranges.
     Again(Addr),
 }
 
@@ -211,7 +216,8 @@ pub enum View {
 pub enum PoolOp {
     /// Give the address to the owner. Condition: it is free and the pool may give it out.
     Take(Record),
-    /// As [`PoolOp::Take`] for an address that the owner already uses. Condition: no record has it.
+    /// As [`PoolOp::Take`] for an address that the owner already uses. Condition: no record has it, and no other pool of the
+    /// subnet gives it out. A store whose attachments cannot outlive their records is never asked.
     TakeAgain(Record),
     /// Free the address. Without effect, and no conflict, unless the record is still held by this owner
     /// ([`Owner::same_holder`]) and, where given, still bears this stamp.
@@ -255,7 +261,8 @@ pub enum AttachmentOp {
     Set(Attachment),
     /// The NIC has none.
     Remove(Nic),
-    /// No NIC has this address any more; a NIC left without any is removed. Without effect while the owner holds a record of it.
+    /// No NIC has this address any more; a NIC left without any is removed. Without effect while the owner holds a record of it, be
+    /// it in another incarnation than the one that the change names: a judge of the earlier one may come late.
     Forget(Addr),
 }
 
@@ -341,6 +348,52 @@ pub trait AsyncStore: Sync {
 
     /// As [`Store::commit`].
     fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send;
+
+    /// The views of several picks, in order: each as if the addresses that those before it were given in the same pool were in its
+    /// [`PickQuery::except`].
+    ///
+    /// Asks for one after the other unless the store has a way of its own, which is worth having where a read takes time:
+    /// [`Batched`](crate::batch::Batched) asks so for all that has come while it waited for an answer.
+    ///
+    /// # Errors
+    /// As [`AsyncStore::read`]; one failure stands for all.
+    fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
+        async move {
+            let (mut views, mut given) = (Vec::with_capacity(queries.len()), Vec::new());
+            for query in queries {
+                let mut asked = query.clone();
+                let here = given.iter().filter(|(pool, _)| *pool == &query.pool);
+                asked.except.extend(here.map(|(_, address)| *address));
+                let view = self.read(&Query::Pick(asked)).await?;
+                if let View::Pick(PickView { outcome: Ok(address), .. }) = &view {
+                    given.push((&query.pool, *address));
+                }
+                views.push(view);
+            }
+            Ok(views)
+        }
+    }
+}
+
+/// A store that several hold is a store.
+impl<S: AsyncStore + Send> AsyncStore for Arc<S> {
+    type Error = S::Error;
+
+    fn is_atomic(&self) -> bool {
+        S::is_atomic(self)
+    }
+
+    fn read(&self, query: &Query) -> impl Future<Output = Result<View, Self::Error>> + Send {
+        S::read(self, query)
+    }
+
+    fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<Vec<Version>, Self::Error>> + Send {
+        S::commit(self, changes)
+    }
+
+    fn pick_all(&self, queries: &[PickQuery]) -> impl Future<Output = Result<Vec<View>, Self::Error>> + Send {
+        S::pick_all(self, queries)
+    }
 }
 
 impl PoolOp {

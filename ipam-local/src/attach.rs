@@ -14,10 +14,9 @@ impl Tx<'_> {
             match op {
                 AttachmentOp::Clear => self.detach(owner, |_, _| true)?,
                 AttachmentOp::Remove(nic) => self.detach(owner, |_, attached| attached == nic)?,
-                // A record that the owner still holds keeps its NIC: what was to be released with this was not.
-                AttachmentOp::Forget(address) => self.detach(owner, |record, _| {
-                    record.address == *address && !record.owner.same_holder(owner)
-                })?,
+                // A record that the owner still holds, in whatever incarnation, keeps its NIC: what was to be released with this
+                // was not. Where it was, its NIC went with it.
+                AttachmentOp::Forget(_) => {}
                 AttachmentOp::Set(attachment) => self.attach(owner, attachment)?,
                 _ => return Err(Error::Unsupported { what: "operation on attachments" }.into()),
             }

@@ -1,7 +1,7 @@
 //! End-to-end tests on real parts: real containers (Podman), real libcni (cnitool), real processes that are really killed.
 //!
-//! This library is the scaffolding of the tests in `tests/`. It calls none of our code: binaries are started as a runtime or an
-//! operator would start them, and what a store holds is judged by `spiderpoolctl … -o json` alone.
+//! This library is the scaffolding of the tests in `tests/`. Besides [`golden`] it calls none of our code: binaries are started as
+//! a runtime or an operator would start them, and what a store holds is judged by `spiderpoolctl … -o json` alone.
 //!
 //! | Module | Holds |
 //! |---|---|
@@ -14,12 +14,14 @@
 //! | [`cnitool`] | real libcni from the command line |
 //! | [`store`] | what `spiderpoolctl` says a store holds, and checks on it |
 //! | [`seed`] | random choices that a seed replays |
+//! | [`golden`] | recorded answers of the Go original, replayed against the rules of `ipam-core` |
 #![forbid(unsafe_code)]
 
 pub mod bed;
 pub mod binaries;
 pub mod cnitool;
 pub mod command;
+pub mod golden;
 pub mod network;
 pub mod plugin;
 pub mod podman;

@@ -1,199 +1,157 @@
-//! `cargo xtask api`: the public API of each library is a text in the tree, so that nobody changes it without noticing.
+//! `cargo xtask api`: the public API of each library as a text in the repository, so that a change of it is seen in review.
 //!
-//! The text comes from rustdoc's JSON, which stable toolchains write as well when told that they may. Each version of the
-//! `public-api` crate reads one form of it; a toolchain that writes another cannot be asked, and the test run says so.
+//! The text is made of rustdoc's JSON, whose form changes with the compiler. The crate that reads it is pinned to one form; with a
+//! compiler of another form the check says so and is listed as skipped.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use lexopt::Parser;
-use lexopt::prelude::{Long, Short, Value};
+use lexopt::prelude::{Long, Short, Value as Word};
+use serde_json::Value;
 
 use crate::process::Call;
 use crate::workspace::Workspace;
 
-/// The libraries, each in a folder of its name.
+/// The libraries that other projects depend on.
 const CRATES: &[&str] = &["ipam-core", "ipam-local"];
-
-/// The form of rustdoc's JSON that is read (`format_version`), of Rust 1.95.
-pub(crate) const FORM: u64 = 57;
-
-/// A trait that goes with each derived `PartialEq` and that nobody can name.
+/// The form that the pinned `public-api` reads: that of Rust 1.95.
+const FORMAT: u64 = 57;
+/// A trait that comes with each derived `PartialEq` and that nobody can name.
 const NOISE: &str = "core::marker::StructuralPartialEq";
+/// In each crate's folder.
+const FILE: &str = "public-api.txt";
+/// Lines of a difference that are shown; the file has them all.
+const SHOWN_MAX: usize = 60;
 
-/// What came of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Every API is as it was reviewed.
+    /// All texts are as they should be.
     Same,
-    /// The toolchain writes another form of JSON, so nothing was compared.
-    OtherForm {
-        /// That form.
-        found: u64,
-    },
+    /// Nobody knows; the reason.
+    Skipped(String),
 }
 
-/// Reads the option, then compares or writes.
+/// Reads the options; checks the texts, or writes them anew.
 pub(crate) fn main(mut parser: Parser) -> Result<ExitCode> {
-    let mut is_blessed = false;
+    let mut is_blessing = false;
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("bless") => is_blessed = true,
-            Long(_) | Short(_) | Value(_) => return Err(arg.unexpected().into()),
+            Long("bless") => is_blessing = true,
+            Long(_) | Short(_) | Word(_) => return Err(arg.unexpected().into()),
         }
     }
     let workspace = Workspace::load()?;
-    let log = workspace.scratch().join("api.log");
-    let outcome = if is_blessed { bless(&workspace, &log)? } else { check(&workspace, &log)? };
-    match outcome {
-        Outcome::Same if is_blessed => println!("api: written; look at the difference before you commit it"),
-        Outcome::Same => println!("api: as reviewed"),
-        Outcome::OtherForm { found } => {
-            bail!(
-                "rustdoc of this toolchain writes form {found} of its JSON, and {FORM} is read; use Rust 1.95"
-            )
-        }
+    match check(&workspace, &workspace.scratch().join("api.log"), is_blessing)? {
+        Outcome::Same => Ok(ExitCode::SUCCESS),
+        Outcome::Skipped(reason) => bail!("{reason}"),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-/// Compares the API of every library with the reviewed one; prints the differences.
-pub(crate) fn check(workspace: &Workspace, log: &Path) -> Result<Outcome> {
-    let mut differing = Vec::new();
+/// Holds each library's API against its text, or makes the text follow.
+pub(crate) fn check(workspace: &Workspace, log: &std::path::Path, is_blessing: bool) -> Result<Outcome> {
+    let mut changed = Vec::new();
     for name in CRATES {
-        let text = match text(workspace, name, log)? {
-            Ok(text) => text,
-            Err(outcome) => return Ok(outcome),
+        let json = rustdoc_json(workspace, name, log)?;
+        let text =
+            fs::read_to_string(&json).with_context(|| format!("{}: cannot be read", json.display()))?;
+        let document: Value = serde_json::from_str(&text).context("rustdoc's JSON is none")?;
+        let format = document.get("format_version").and_then(Value::as_u64);
+        if format != Some(FORMAT) {
+            let has = format.map_or_else(|| "another form".to_owned(), |format| format!("form {format}"));
+            return Ok(Outcome::Skipped(format!(
+                "rustdoc of this compiler writes JSON of {has}; {FORMAT} is read here, that of Rust 1.95"
+            )));
+        }
+        let items = |without_derived: bool| -> Result<Vec<String>> {
+            let api = public_api::Builder::from_rustdoc_json(&json)
+                .omit_blanket_impls(true)
+                .omit_auto_trait_impls(true)
+                .omit_auto_derived_impls(without_derived)
+                .build()
+                .with_context(|| format!("{}: not understood", json.display()))?;
+            Ok(api.items().map(ToString::to_string).collect())
         };
-        let reviewed = fs::read_to_string(file(workspace, name)).unwrap_or_default();
-        if text != reviewed {
-            println!("{name}/public-api.txt:");
-            for line in difference(&reviewed, &text) {
-                println!("  {line}");
-            }
-            differing.push(*name);
+        let now = lines(&items(false)?, &items(true)?);
+        let path = workspace.root().join(name).join(FILE);
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        if before == now {
+            continue;
+        }
+        if is_blessing {
+            fs::write(&path, &now).with_context(|| format!("{}: cannot be written", path.display()))?;
+            println!("written: {name}/{FILE}");
+        } else {
+            show(name, &before, &now);
+            changed.push(format!("{name}/{FILE}"));
         }
     }
-    if !differing.is_empty() {
-        bail!(
-            "the public API of {} is not the reviewed one (above: - is gone, + is new). If that is meant, run `cargo xtask api \
-             --bless`, commit the text with the change, and tell it in CHANGELOG.md; what is gone breaks users",
-            differing.join(" and of ")
-        );
+    if changed.is_empty() {
+        return Ok(Outcome::Same);
     }
-    Ok(Outcome::Same)
+    bail!(
+        "the public API is not what {} says; if the change is meant, run `cargo xtask api --bless`, read the difference and \
+         commit it with a line in CHANGELOG.md",
+        changed.join(" and ")
+    )
 }
 
-fn bless(workspace: &Workspace, log: &Path) -> Result<Outcome> {
-    for name in CRATES {
-        let path = file(workspace, name);
-        match text(workspace, name, log)? {
-            Ok(text) => {
-                fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
-            }
-            Err(outcome) => return Ok(outcome),
-        }
+/// One item a line, in order. Of what is derived the `impl` itself, since a trait that is gone breaks users; its functions are
+/// those of the trait.
+fn lines(all: &[String], without_derived: &[String]) -> String {
+    let written: HashSet<&String> = without_derived.iter().collect();
+    let is_shown =
+        |item: &&String| written.contains(item) || (item.starts_with("impl") && !item.contains(NOISE));
+    all.iter().filter(is_shown).map(|item| format!("{item}\n")).collect()
+}
+
+fn show(name: &str, before: &str, now: &str) {
+    let lost = before.lines().filter(|line| now.lines().all(|other| other != *line)).map(|line| ('-', line));
+    let new = now.lines().filter(|line| before.lines().all(|other| other != *line)).map(|line| ('+', line));
+    let all: Vec<_> = lost.chain(new).collect();
+    for (sign, line) in all.iter().take(SHOWN_MAX) {
+        println!("{name}: {sign} {line}");
     }
-    Ok(Outcome::Same)
+    if let Some(more) = all.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        println!("{name}: and {more} more lines");
+    }
 }
 
-fn file(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace.root().join(name).join("public-api.txt")
-}
-
-/// The API of a library as text, or why there is none.
-fn text(workspace: &Workspace, name: &str, log: &Path) -> Result<std::result::Result<String, Outcome>> {
-    // A folder of its own: dependencies look at the variable when they are built, and would be built anew in each step.
-    let target = workspace.target().join("api");
-    Call::cargo(["rustdoc", "--quiet", "--package", name, "--lib", "--all-features", "--target-dir"])
+fn rustdoc_json(workspace: &Workspace, name: &str, log: &std::path::Path) -> Result<PathBuf> {
+    // A folder of its own: the JSON would lie among the pages.
+    let target = workspace.scratch().join("api");
+    Call::cargo(["rustdoc", "--lib", "--all-features", "--package", name, "--target-dir"])
         .args([&target])
-        .args(["--", "-Zunstable-options", "--output-format", "json", "--cap-lints", "allow"])
+        .args(["--", "-Z", "unstable-options", "--output-format", "json"])
+        // The option is unstable; the compiler is the pinned stable one all the same.
         .env("RUSTC_BOOTSTRAP", "1")
         .folder(workspace.root())
+        .quiet()
         .run(log, |_| {})?;
-    let json = target.join("doc").join(format!("{}.json", name.replace('-', "_")));
-    let found = form(&json)?;
-    if found != FORM {
-        return Ok(Err(Outcome::OtherForm { found }));
-    }
-    let items = |without_derived: bool| -> Result<Vec<String>> {
-        let builder = public_api::Builder::from_rustdoc_json(&json)
-            .omit_blanket_impls(true)
-            .omit_auto_trait_impls(true)
-            .omit_auto_derived_impls(without_derived);
-        let api = builder.build().with_context(|| format!("{}: cannot be read", json.display()))?;
-        Ok(api.items().map(ToString::to_string).collect())
-    };
-    Ok(Ok(shown(name, &items(false)?, &items(true)?)))
-}
-
-fn form(json: &Path) -> Result<u64> {
-    let text = fs::read_to_string(json).with_context(|| format!("{}: cannot be read", json.display()))?;
-    let value: serde_json::Value = serde_json::from_str(&text)?;
-    let form = value.get("format_version").and_then(serde_json::Value::as_u64);
-    form.with_context(|| format!("{}: no format_version", json.display()))
-}
-
-/// The text of the file. Of what is derived the `impl` itself is enough: its functions are those of the trait.
-fn shown(name: &str, all: &[String], without_derived: &[String]) -> String {
-    let written: HashSet<&String> = without_derived.iter().collect();
-    let mut text = format!(
-        "# The public API of {name} with all features. `cargo xtask api --bless` writes this file.\n\n"
-    );
-    let is_shown =
-        |item: &&String| (item.starts_with("impl") && !item.contains(NOISE)) || written.contains(item);
-    for item in all.iter().filter(is_shown) {
-        text.push_str(item);
-        text.push('\n');
-    }
-    text
-}
-
-/// Lines that only one of the texts has, marked with `-` for the first and `+` for the second.
-fn difference(old: &str, new: &str) -> Vec<String> {
-    let lines = |text: &'_ str| text.lines().map(str::to_owned).collect::<BTreeSet<String>>();
-    let (old, new) = (lines(old), lines(new));
-    let gone = old.difference(&new).map(|line| format!("- {line}"));
-    gone.chain(new.difference(&old).map(|line| format!("+ {line}"))).collect()
+    Ok(target.join("doc").join(format!("{}.json", name.replace('-', "_"))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{difference, shown};
-
-    fn owned(lines: &[&str]) -> Vec<String> {
-        lines.iter().map(|&line| line.to_owned()).collect()
-    }
+    use super::lines;
 
     #[test]
-    fn functions_of_derived_impls_are_left_out() {
-        let all = owned(&[
-            "pub mod a",
-            "pub struct a::B",
+    fn of_what_is_derived_the_trait_is_shown_and_its_functions_are_not() {
+        let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let written = ["pub struct a::B", "impl a::B", "pub fn a::B::new() -> Self"];
+        let derived = [
             "impl core::clone::Clone for a::B",
-            "impl core::marker::StructuralPartialEq for a::B",
             "pub fn a::B::clone(&self) -> a::B",
-            "impl a::B",
-            "pub fn a::B::new() -> Self",
-        ]);
-        let without = owned(&["pub mod a", "pub struct a::B", "impl a::B", "pub fn a::B::new() -> Self"]);
-        let text = shown("a", &all, &without);
-        let (head, body) = text.split_once("\n\n").unwrap();
-        assert!(head.starts_with("# The public API of a with all features."), "{head}");
+            "impl core::marker::StructuralPartialEq for a::B",
+        ];
+        let text = lines(&owned(&[&written[..], &derived[..]].concat()), &owned(&written));
         assert_eq!(
-            body,
-            "pub mod a\npub struct a::B\nimpl core::clone::Clone for a::B\nimpl a::B\npub fn a::B::new() -> Self\n"
+            text,
+            "pub struct a::B\nimpl a::B\npub fn a::B::new() -> Self\nimpl core::clone::Clone for a::B\n"
         );
-    }
-
-    #[test]
-    fn a_difference_names_what_is_gone_and_what_is_new() {
-        assert_eq!(difference("a\nb\n", "a\nc\nd\n"), ["- b", "+ c", "+ d"]);
-        assert!(difference("a\nb\n", "a\nb\n").is_empty());
-        // Only the order differs.
-        assert!(difference("a\nb\n", "b\na\n").is_empty());
     }
 }

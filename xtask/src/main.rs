@@ -11,6 +11,7 @@ mod api;
 mod artifacts;
 mod bench;
 mod demo;
+mod golden;
 mod packages;
 mod process;
 mod test;
@@ -31,7 +32,8 @@ Usage: cargo xtask COMMAND
        --only STEP        only this step; may be repeated
        --list             name the steps
   tidy                    only the rules of the house that no other tool checks
-  api [--bless]           compare the libraries' public API with the reviewed one; --bless writes it anew
+  api [--bless]           hold the public API of the libraries against their public-api.txt, or write those anew
+  golden admission FOLDER replay recorded answers of the Go original, and print each difference
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
 ";
 
@@ -53,6 +55,7 @@ fn run() -> Result<ExitCode> {
             "test" => test::main(parser),
             "tidy" => tidy::main(parser),
             "api" => api::main(parser),
+            "golden" => golden::main(parser),
             "bench" => bench::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),

@@ -81,6 +81,24 @@ impl Workspace {
         &self.host
     }
 
+    /// Names of all crates that a library of ours is built with when it has these features, itself not among them.
+    pub(crate) fn dependencies_of(&self, name: &str, features: &str) -> Result<Vec<String>> {
+        let args =
+            ["tree", "--edges", "normal,build", "--target", "all", "--prefix", "none", "--format", "{p}"];
+        let tree = stdout_of(
+            Command::new("cargo")
+                .args(args)
+                .args(["--package", name, "--features", features])
+                .current_dir(&self.root),
+        )?;
+        let mut names: Vec<String> =
+            tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names.retain(|found| found != name);
+        Ok(names)
+    }
+
     /// Names of the crates that are published, in Cargo's order.
     pub(crate) fn published(&self) -> impl Iterator<Item = &str> {
         self.members.iter().filter(|member| member.is_published).map(|member| member.name.as_str())

@@ -198,7 +198,11 @@ fn where_pools_are_named() {
     assert!(full.contains("from IPPools [a-1 a-2]: all IP addresses used out in IPPool a-1"), "{full}");
 
     for (list, code, want) in [
-        (json!(["nope"]), 7, "failed to get original IPPool nope: not found"),
+        (
+            json!(["nope"]),
+            7,
+            "failed to get original IPPool nope: SpiderIPPool.spiderpool.spidernet.io \"nope\" not found",
+        ),
         (
             json!(["[]*"]),
             7,

@@ -57,7 +57,12 @@ fn what_is_named_must_be_there() {
     host.add("a", &host.simple());
     let config = host.config(json!({"default_ipv4_ippool": ["other"]}));
     let message = host.call("STATUS", &config).run().error(50);
-    assert!(message.contains("failed to get original IPPool other: not found"), "{message}");
+    assert!(
+        message.contains(
+            "failed to get original IPPool other: SpiderIPPool.spiderpool.spidernet.io \"other\" not found"
+        ),
+        "{message}"
+    );
     host.call("STATUS", &host.config(json!({"default_ipv4_ippool": ["v*"]}))).run().silent();
 }
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::output::Format;
-use super::{apply, delete, fsck, gc, get, ip, pool, span, transfer};
+use super::{apply, delete, explain, fsck, gc, get, ip, pool, span, transfer};
 
 /// Looks into and changes the address store of one host: pools, reserved ranges, and who holds which address.
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ pub(super) enum Command {
     /// Look at addresses, and release them.
     #[command(subcommand)]
     Ip(ip::Command),
+    /// Say what an ADD of a container would get now, from which pool, and why not from the others. Nothing is changed.
+    Explain(explain::Args),
     /// Check the store, and repair what can be repaired.
     Fsck(fsck::Args),
     /// Free the addresses of containers that are gone.

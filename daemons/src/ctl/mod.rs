@@ -10,6 +10,7 @@ mod apply;
 mod args;
 mod delete;
 pub mod exit;
+mod explain;
 mod fsck;
 mod gc;
 mod get;
@@ -33,6 +34,7 @@ use ipam_local::{LocalStore, OpenMode};
 
 use self::args::{Cli, Command};
 use self::exit::{End, Verdict};
+pub use self::manifest::examine as examine_manifest;
 use self::output::{Output, Terminal};
 
 /// What every command has at hand.
@@ -82,6 +84,7 @@ fn run(cli: Cli, output: Output<'_>) -> anyhow::Result<Verdict> {
         Command::Delete(args) => delete::run(&args, &mut context),
         Command::Pool(command) => pool::run(&command, &mut context),
         Command::Ip(command) => ip::run(&command, &mut context),
+        Command::Explain(args) => explain::run(&args, &mut context),
         Command::Fsck(args) => fsck::run(&args, &mut context),
         Command::Gc(args) => gc::run(&args, &mut context),
         Command::Export(args) => transfer::export(&args, &mut context),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bed;
+mod explain;
 mod gc;
 mod get;
 mod ip;

@@ -12,6 +12,8 @@ pub enum ObjectKind {
     IpPool,
     /// `SpiderReservedIP`.
     ReservedIp,
+    /// `SpiderSubnet`.
+    Subnet,
 }
 
 impl ObjectKind {
@@ -24,6 +26,7 @@ impl ObjectKind {
         match self {
             Self::IpPool => "SpiderIPPool",
             Self::ReservedIp => "SpiderReservedIP",
+            Self::Subnet => "SpiderSubnet",
         }
     }
 
@@ -33,6 +36,7 @@ impl ObjectKind {
         match self {
             Self::IpPool => "spiderippools",
             Self::ReservedIp => "spiderreservedips",
+            Self::Subnet => "spidersubnets",
         }
     }
 
@@ -40,6 +44,16 @@ impl ObjectKind {
         match self {
             Self::IpPool => "IPPool",
             Self::ReservedIp => "ReservedIP",
+            Self::Subnet => "Subnet",
+        }
+    }
+
+    /// As the original writes it, which tools compare.
+    const fn terminating(self) -> &'static str {
+        match self {
+            Self::IpPool => "terminating IPPool",
+            Self::ReservedIp => "terminating ReservedIP",
+            Self::Subnet => "terminaing Subnet",
         }
     }
 }
@@ -73,7 +87,7 @@ pub enum Denial {
         name: String,
     },
     /// The object is being deleted.
-    #[error("forbidden: cannot update a terminating {}, want an update that {accepted}", .kind.short())]
+    #[error("forbidden: cannot update a {}, want an update that {accepted}", .kind.terminating())]
     Terminating {
         /// The kind of the object.
         kind: ObjectKind,
@@ -95,6 +109,18 @@ pub enum Denial {
         /// How many addresses are in use.
         count: u64,
     },
+    /// Objects of this kind are not made while its feature is off.
+    #[error(
+        "{}.{} {name:?} is forbidden: the SpiderSubnet feature is off, set enableSpiderSubnet to true in the ConfigMap \
+         and restart the controller to create a {kind}",
+        .kind.plural(), ObjectKind::GROUP
+    )]
+    FeatureOff {
+        /// The kind of the object.
+        kind: ObjectKind,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Denial {
@@ -108,7 +134,7 @@ impl Denial {
         match self {
             Self::Invalid { .. } => 422,
             Self::AlreadyExists { .. } => 409,
-            Self::Terminating { .. } | Self::InUse { .. } => 403,
+            Self::Terminating { .. } | Self::InUse { .. } | Self::FeatureOff { .. } => 403,
         }
     }
 
@@ -118,7 +144,7 @@ impl Denial {
         match self {
             Self::Invalid { .. } => "Invalid",
             Self::AlreadyExists { .. } => "AlreadyExists",
-            Self::Terminating { .. } | Self::InUse { .. } => "Forbidden",
+            Self::Terminating { .. } | Self::InUse { .. } | Self::FeatureOff { .. } => "Forbidden",
         }
     }
 
@@ -132,7 +158,10 @@ impl Denial {
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         let faults = match self {
             Self::Invalid { faults, .. } => Some(faults),
-            Self::AlreadyExists { .. } | Self::Terminating { .. } | Self::InUse { .. } => None,
+            Self::AlreadyExists { .. }
+            | Self::Terminating { .. }
+            | Self::InUse { .. }
+            | Self::FeatureOff { .. } => None,
         };
         faults.into_iter().flatten()
     }
@@ -144,7 +173,8 @@ impl Denial {
             Self::Invalid { kind, name, .. }
             | Self::AlreadyExists { kind, name }
             | Self::Terminating { kind, name, .. }
-            | Self::InUse { kind, name, .. } => (*kind, name),
+            | Self::InUse { kind, name, .. }
+            | Self::FeatureOff { kind, name } => (*kind, name),
         }
     }
 }

@@ -2,17 +2,14 @@
 
 use ipnet::IpNet;
 
+use super::{MAX_NAMED, named};
 use crate::addr::Family;
 use crate::cidr::{canonical, net_family, nets_overlap, parse_net};
 use crate::fault::Fault;
-use crate::items::bounds;
-use crate::items::pool_item;
+use crate::items::{bounds, pool_item, strict_total};
 use crate::pool::{PoolFields, PoolSpec};
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
-
-/// How many ranges a message names; more say nothing more, and an API answer has a size limit.
-const MAX_NAMED: usize = 32;
 
 /// Another pool, as it is stored: accepted by us ([`Peer::from`] a [`PoolSpec`]) or by whatever wrote it
 /// ([`Peer::stored`]). A terminating pool is a peer too.
@@ -76,18 +73,46 @@ impl<'a> Peer<'a> {
             return None;
         }
         let clashes = self.clashes(own, &ranges);
-        let shown: Vec<&str> = clashes.iter().take(MAX_NAMED).map(String::as_str).collect();
-        let more = match clashes.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         let detail = format!(
-            "overlap with IPPool {} in IP ranges [{}{more}], total IP addresses of an IPPool are jointly \
-             determined by 'spec.ips' and 'spec.excludeIPs'",
+            "overlap with IPPool {} in IP ranges {}, total IP addresses of an IPPool are jointly determined by \
+             'spec.ips' and 'spec.excludeIPs'",
             self.name,
-            shown.join(" "),
+            named(&clashes),
         );
         Some(Fault::forbidden("spec.ips", detail))
+    }
+
+    /// The fault of a new SpiderSubnet of this network that the pool would be an orphan in: their networks overlap and are
+    /// not written alike, since a subnet adopts pools by the text of `spec.subnet`.
+    pub(super) fn orphan_fault(&self, net: &IpNet, written: &str) -> Option<Fault> {
+        let other = self.net(net_family(net))?;
+        (self.fields.subnet != written && nets_overlap(&other, net)).then(|| {
+            let detail = format!(
+                "overlap with SpiderIPPool '{}' resource 'spec.subnet' {}",
+                self.name, self.fields.subnet
+            );
+            Fault::invalid("spec.subnet", written, detail)
+        })
+    }
+
+    /// Whether a SpiderSubnet of this text adopts the pool.
+    pub(super) fn is_of(&self, family: Family, written: &str) -> bool {
+        self.fields.family() == Some(family) && self.fields.subnet == written
+    }
+
+    /// What the pool holds, read strictly: a reversed item is an error here.
+    pub(super) fn total(&self, family: Family) -> Result<RangeSet, String> {
+        match self.checked {
+            Some(spec) => Ok(spec.allocatable().clone()),
+            None => strict_total(family, &self.fields.ips, &self.fields.exclude_ips),
+        }
+    }
+
+    /// Whether the pool is of this network and may hand out some of these addresses.
+    pub(super) fn meets(&self, net: &IpNet, addresses: &RangeSet) -> bool {
+        let other = self.net(net_family(net)).filter(|other| other == net);
+        let ranges = other.and_then(|other| self.allocatable(&other).ok());
+        ranges.is_some_and(|ranges| ranges.overlaps(addresses))
     }
 
     /// The peer's ranges that meet `own`, one for each pair, spelled as in the peer where it has them as an item.

@@ -1,8 +1,9 @@
 //! Writes to pools.
 
+use super::controlled::{Change, PoolRules};
 use super::denial::{Denial, ObjectKind};
 use super::peer::Peer;
-use super::{FamilySettings, unchangeable, version_changed};
+use super::{unchangeable, version_changed};
 use crate::addr::Addr;
 use crate::fault::{Fault, Faults};
 use crate::name::MAX_NAME;
@@ -58,27 +59,29 @@ pub(super) fn name_fault(text: &str) -> Fault {
     Fault::invalid("metadata.name", text, detail)
 }
 
-/// Whether a pool may be created beside `peers`, which are all pools there are, of both families.
+/// Whether a pool may be created beside `peers`, which are all pools there are, of both families. `rules` may be
+/// [`FamilySettings`](super::FamilySettings) alone where SpiderSubnets are off.
 ///
 /// # Errors
 /// [`Denial::AlreadyExists`] if a peer has the name, whatever else is wrong; otherwise [`Denial::Invalid`] with all faults.
-pub fn pool_create<'a, P>(
+pub fn pool_create<'a, 's, P>(
     name: &PoolName,
     new: &PoolFields,
     origin: Origin,
     peers: impl IntoIterator<Item = P>,
-    families: FamilySettings,
+    rules: impl Into<PoolRules<'s>>,
 ) -> Result<PoolSpec, Denial>
 where
     P: Into<Peer<'a>>,
 {
+    let rules = rules.into();
     let peers: Vec<Peer<'a>> = peers.into_iter().map(Into::into).collect();
     if peers.iter().any(|peer| peer.name() == name.as_str()) {
         return Err(Denial::AlreadyExists { kind: KIND, name: name.as_str().to_owned() });
     }
-    let mut examined = Examined::new(new, origin);
+    let mut examined = Examined::pool(new, origin);
     let others = Others {
-        disabled: examined.family.and_then(|family| families.fault(family)),
+        disabled: examined.family.and_then(|family| rules.families.fault(family)),
         subnets: examined
             .net
             .iter()
@@ -87,6 +90,9 @@ where
         ranges: range_faults(&examined, &peers),
     };
     others.put_into(&mut examined);
+    if let Some(change) = Change::of(name, origin, &examined, None, &peers) {
+        examined.late_faults.extend(rules.controller.faults(&change));
+    }
     PoolSpec::from_examined(name, examined).map_err(|faults| Denial::invalid(KIND, name.as_str(), faults))
 }
 
@@ -98,20 +104,21 @@ where
 /// # Errors
 /// [`Denial::Invalid`] with all faults. Every update meets every rule, also one that touches labels only: a pool that
 /// became invalid, say since its family was disabled, has to be repaired first.
-pub fn pool_update<'a, 'r, P, R>(
+pub fn pool_update<'a, 'r, 's, P, R>(
     name: &PoolName,
     old: &PoolFields,
     new: &PoolFields,
     origin: Origin,
     peers: impl IntoIterator<Item = P>,
     records: impl IntoIterator<Item = R>,
-    families: FamilySettings,
+    rules: impl Into<PoolRules<'s>>,
 ) -> Result<PoolSpec, Denial>
 where
     P: Into<Peer<'a>>,
     R: Into<InUse<'r>>,
 {
-    let mut examined = Examined::new(new, origin);
+    let rules = rules.into();
+    let mut examined = Examined::pool(new, origin);
     let changed: Vec<Fault> = version_changed(old.ip_version, examined.fields.ip_version)
         .into_iter()
         .chain((old.subnet != examined.fields.subnet).then(|| unchangeable("spec.subnet", &old.subnet)))
@@ -121,17 +128,20 @@ where
         let faults: Faults = changed.into_iter().chain(examined.affinity_faults).collect();
         return Err(Denial::invalid(KIND, name.as_str(), faults));
     }
+    examined.forgive_spelling();
     let peers: Vec<Peer<'a>> =
         peers.into_iter().map(Into::into).filter(|peer| peer.name() != name.as_str()).collect();
     let others = Others {
-        disabled: examined.family.and_then(|family| families.fault(family)),
+        disabled: examined.family.and_then(|family| rules.families.fault(family)),
         subnets: Vec::new(),
         ranges: range_faults(&examined, &peers),
     };
     others.put_into(&mut examined);
     // Without all items read nobody knows which addresses are left.
-    if let Some(left) = examined.allocatable().filter(|_| examined.ips.faults.is_empty()) {
-        examined.late_faults.extend(in_use_fault(name, &left, records.into_iter().map(Into::into)));
+    if let Some(change) = Change::of(name, origin, &examined, Some(old), &peers) {
+        let in_use = in_use_fault(name, &change.total, records.into_iter().map(Into::into));
+        let late: Vec<Fault> = in_use.into_iter().chain(rules.controller.faults(&change)).collect();
+        examined.late_faults.extend(late);
     }
     PoolSpec::from_examined(name, examined).map_err(|faults| Denial::invalid(KIND, name.as_str(), faults))
 }
@@ -156,15 +166,15 @@ struct Others {
 }
 
 impl Others {
-    fn put_into(self, examined: &mut Examined) {
+    fn put_into(self, examined: &mut Examined<PoolFields>) {
         examined.disabled_fault = self.disabled;
         examined.subnet_faults.extend(self.subnets);
         examined.peer_faults.extend(self.ranges);
     }
 }
 
-fn range_faults(examined: &Examined, peers: &[Peer<'_>]) -> Vec<Fault> {
-    let (Some(net), Some(own)) = (&examined.net, examined.allocatable()) else { return Vec::new() };
+fn range_faults(examined: &Examined<PoolFields>, peers: &[Peer<'_>]) -> Vec<Fault> {
+    let (Some(net), Some(own)) = (&examined.net, examined.total()) else { return Vec::new() };
     peers.iter().filter_map(|peer| peer.ranges_fault(net, &own)).collect()
 }
 

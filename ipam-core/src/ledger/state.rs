@@ -147,6 +147,12 @@ impl PoolState {
         records.into_iter()
     }
 
+    /// The records in no order.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn records_unsorted(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().map(|filed| filed.0.as_ref())
+    }
+
     /// The record of an address.
     #[must_use]
     pub fn record(&self, address: Addr) -> Option<&Record> {
@@ -175,6 +181,11 @@ impl PoolState {
     #[must_use]
     pub fn last_given(&self) -> Option<Addr> {
         self.last
+    }
+
+    /// Where [`Start::Rotate`] goes on, in a pool that was loaded.
+    pub fn go_on_after(&mut self, last: Option<Addr>) {
+        self.last = last;
     }
 
     /// Finds an address, or says what stands against it. Changes nothing but the book of cooling addresses.

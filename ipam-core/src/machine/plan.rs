@@ -225,12 +225,20 @@ impl Plan {
         ops.extend(self.corrections(&planned));
         for planned in planned {
             let stored = self.holdings.attachments.iter().find(|attachment| attachment.nic == planned.nic);
-            if self.clear || rebound || stored != Some(&planned) {
+            // Whoever freed an address that is taken again may be about to let no NIC name it: written even where nothing
+            // differs, the attachment is either still there or the version has moved on.
+            if self.clear || rebound || stored != Some(&planned) || self.retakes(&planned) {
                 ops.push(AttachmentOp::Set(planned));
             }
         }
         ops.extend(self.emptied(request));
         ops
+    }
+
+    fn retakes(&self, planned: &Attachment) -> bool {
+        self.slots
+            .iter()
+            .any(|slot| slot.nic == planned.nic && matches!(slot.place, Place::Picked { again: true, .. }))
     }
 
     /// NICs of the request that lose what they have and get nothing: their addresses are of pools that are no candidates any
@@ -244,13 +252,15 @@ impl Plan {
     }
 
     /// Takes planned addresses from other NICs that still name them: an attachment may outlive its records (a release cut
-    /// short), and the address may come to another NIC of the same owner. Two NICs that name one address would let the
-    /// release of either free it.
+    /// short), and the address may come to another NIC of the same owner, perhaps from another pool, which has the address by now.
+    /// Two NICs that name one address would let the release of either free it.
     fn corrections(&self, planned: &[Attachment]) -> Vec<AttachmentOp> {
         if self.clear {
             return Vec::new();
         }
-        let is_planned = |assignment: &Assignment| planned.iter().any(|p| p.assignments.contains(assignment));
+        let is_planned = |assignment: &Assignment| {
+            planned.iter().flat_map(|p| &p.assignments).any(|p| p.address == assignment.address)
+        };
         let others =
             self.holdings.attachments.iter().filter(|stored| planned.iter().all(|p| p.nic != stored.nic));
         others

@@ -1,4 +1,4 @@
-//! Every rule of a pool that needs nothing but the pool itself.
+//! Every rule of a pool, or of a SpiderSubnet, that needs nothing but the object itself.
 //!
 //! The Go original stops at the first failing step; here every step runs and goes on with what is known, so that all
 //! faults of an object come at once. Faults stay apart by step, since admission puts the rules about other objects
@@ -10,13 +10,13 @@ use super::fields::{PoolFields, RouteFields};
 use crate::addr::{Addr, Family};
 use crate::cidr::{canonical, net_family, parse_net};
 use crate::fault::{Fault, Faults};
-use crate::items::pool_item;
+use crate::items::{pool_item, usable};
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 use crate::route::Route;
 
 /// The keys an auto pool's affinity may have: they name the workload that owns the pool.
-const APP_KEYS: [&str; 5] = [
+pub(crate) const APP_KEYS: [&str; 5] = [
     "ipam.spidernet.io/app-api-group",
     "ipam.spidernet.io/app-api-version",
     "ipam.spidernet.io/app-kind",
@@ -35,10 +35,51 @@ pub enum Origin {
     Application,
 }
 
-/// A pool as far as it can be read, and the faults of each step in the order of the steps.
+/// How one item of a list is read, the network being the object's if that is known. The error is the fault's detail.
+pub(crate) type ReadItem = fn(&str, Option<&IpNet>) -> Result<IpRange, String>;
+
+/// The fields that pools and SpiderSubnets have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'a> {
+    pub(crate) version: Option<i64>,
+    pub(crate) subnet: &'a str,
+    pub(crate) ips: &'a [String],
+    pub(crate) excluded: &'a [String],
+    pub(crate) gateway: Option<&'a str>,
+    pub(crate) routes: &'a [RouteFields],
+}
+
+/// An object that speaks of a network and addresses in it.
+pub(crate) trait NetworkFields {
+    /// The original reads items of pools and of subnets with different parsers, which have different words.
+    const READ_ITEM: ReadItem;
+
+    /// Whether destinations are compared as the kernel sees them, or as text.
+    const ROUTES_ARE_NETWORKS: bool;
+
+    fn written(&self) -> Written<'_>;
+}
+
+impl NetworkFields for PoolFields {
+    const READ_ITEM: ReadItem = pool_item;
+    const ROUTES_ARE_NETWORKS: bool = true;
+
+    fn written(&self) -> Written<'_> {
+        Written {
+            version: self.ip_version,
+            subnet: &self.subnet,
+            ips: &self.ips,
+            excluded: &self.exclude_ips,
+            gateway: self.gateway.as_deref(),
+            routes: self.routes.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+/// An object as far as it can be read, and the faults of each step in the order of the steps.
 #[derive(Debug)]
-pub(crate) struct Examined {
-    pub(crate) fields: PoolFields,
+pub(crate) struct Examined<F> {
+    pub(crate) fields: F,
     pub(crate) family: Option<Family>,
     pub(crate) net: Option<IpNet>,
     pub(crate) ips: Items,
@@ -48,7 +89,7 @@ pub(crate) struct Examined {
     pub(crate) version_fault: Option<Fault>,
     /// Put in by admission.
     pub(crate) disabled_fault: Option<Fault>,
-    /// The subnet's own fault, then what admission finds against other pools.
+    /// The subnet's own fault, then what admission finds against other objects.
     pub(crate) subnet_faults: Vec<Fault>,
     /// Put in by admission: ranges shared with other pools.
     pub(crate) peer_faults: Vec<Fault>,
@@ -67,10 +108,10 @@ pub(crate) struct Items {
 }
 
 impl Items {
-    fn read(field: &str, items: &[String], net: Option<&IpNet>) -> Self {
+    fn read(field: &str, items: &[String], net: Option<&IpNet>, read_item: ReadItem) -> Self {
         let mut read = Self::default();
         for (index, item) in items.iter().enumerate() {
-            match pool_item(item, net) {
+            match read_item(item, net) {
                 Ok(range) => read.ranges.push((index, range)),
                 Err(detail) => read.faults.push(Fault::invalid(format!("{field}[{index}]"), item, detail)),
             }
@@ -88,17 +129,26 @@ impl Items {
     }
 }
 
-impl Examined {
+impl Examined<PoolFields> {
     /// Looks at `fields`, normalising them first.
-    pub(crate) fn new(fields: &PoolFields, origin: Origin) -> Self {
-        let fields = fields.normalised();
-        let (family, version_fault) = split(read_version(&fields));
-        let (net, subnet_fault) = family.map_or((None, None), |family| read_subnet(&fields.subnet, family));
+    pub(crate) fn pool(fields: &PoolFields, origin: Origin) -> Self {
+        let mut examined = Self::of(fields.normalised());
+        examined.affinity_faults = affinity_faults(&examined.fields, origin);
+        examined
+    }
+}
+
+impl<F: NetworkFields> Examined<F> {
+    /// Looks at normalised fields.
+    pub(crate) fn of(fields: F) -> Self {
+        let written = fields.written();
+        let (family, version_fault) = split(read_version(written.version));
+        let (net, subnet_fault) = family.map_or((None, None), |family| read_subnet(written.subnet, family));
         let mut examined = Self {
             family,
             net,
-            ips: Items::read("spec.ips", &fields.ips, net.as_ref()),
-            excluded: Items::read("spec.excludeIPs", &fields.exclude_ips, net.as_ref()),
+            ips: Items::read("spec.ips", written.ips, net.as_ref(), F::READ_ITEM),
+            excluded: Items::read("spec.excludeIPs", written.excluded, net.as_ref(), F::READ_ITEM),
             gateway: None,
             routes: Vec::new(),
             version_fault,
@@ -107,7 +157,7 @@ impl Examined {
             peer_faults: Vec::new(),
             gateway_faults: Vec::new(),
             route_faults: Vec::new(),
-            affinity_faults: affinity_faults(&fields, origin),
+            affinity_faults: Vec::new(),
             late_faults: Vec::new(),
             fields,
         };
@@ -119,10 +169,37 @@ impl Examined {
         examined
     }
 
-    /// What the pool can hand out, if both lists could be read wholly: a missing exclude would make it too large.
-    pub(crate) fn allocatable(&self) -> Option<RangeSet> {
+    /// `ips` less `excludeIPs`, unless an exclude could not be read: without it the set would be too large.
+    pub(crate) fn total(&self) -> Option<RangeSet> {
         let family = self.family.filter(|_| self.net.is_some() && self.excluded.faults.is_empty())?;
-        Some(self.ips.set(family).difference(&self.excluded.set(family)))
+        Some(usable(self.ips.set(family).difference(&self.excluded.set(family))))
+    }
+
+    /// The same if every item could be read, so that nothing is missing either.
+    pub(crate) fn whole_total(&self) -> Option<RangeSet> {
+        self.total().filter(|_| self.ips.faults.is_empty())
+    }
+
+    /// An update keeps its subnet, so how that is spelled is not judged again: an object that was stored without
+    /// admission could otherwise never be edited.
+    pub(crate) fn forgive_spelling(&mut self) {
+        if self.net.is_some() {
+            self.subnet_faults.clear();
+        }
+    }
+
+    /// Forgives what the original's allocator does not mind in a pool that was stored past admission: what can be read is used.
+    /// An address range that cannot be read is not given out, a gateway or a route that cannot be read is not answered; a
+    /// selector is a matter of who may use the pool. An exclude that cannot be read stays a fault: what it was to keep is unknown.
+    pub(crate) fn forgive_stored(&mut self) {
+        self.forgive_spelling();
+        // With nothing to give out, the reason says more than "used out" would.
+        if !self.ips.ranges.is_empty() {
+            self.ips.faults.clear();
+        }
+        self.gateway_faults.clear();
+        self.route_faults.clear();
+        self.affinity_faults.clear();
     }
 
     /// All faults, in order.
@@ -134,16 +211,14 @@ impl Examined {
     }
 
     fn read_gateway(&mut self, family: Family) {
-        let Some(written) = self.fields.gateway.as_deref() else { return };
+        let Written { gateway: Some(written), ips, .. } = self.fields.written() else { return };
         match host_in(written, family, self.net.as_ref()) {
             Ok(addr) => {
                 self.gateway = Some(addr);
                 // With an unreadable exclude nobody knows whether it would have covered the gateway.
                 if !self.excluded.contains(addr) && self.excluded.faults.is_empty() {
                     let clash = self.ips.ranges.iter().filter(|(_, range)| range.contains(addr));
-                    for (index, item) in
-                        clash.filter_map(|(index, _)| Some((index, self.fields.ips.get(*index)?)))
-                    {
+                    for (index, item) in clash.filter_map(|(index, _)| Some((index, ips.get(*index)?))) {
                         let detail = format!(
                             "conflicts with 'spec.gateway' {written}, add the gateway IP address to \
                              'spec.excludeIPs' or remove it from 'spec.ips'"
@@ -157,15 +232,11 @@ impl Examined {
     }
 
     fn read_routes(&mut self, family: Family) {
-        let mut seen: Vec<IpNet> = Vec::new();
-        let written = self.fields.routes.as_deref().unwrap_or_default();
-        for (index, route) in written.iter().enumerate() {
+        let mut seen = Destinations { are_networks: F::ROUTES_ARE_NETWORKS, seen: Vec::new() };
+        for (index, route) in self.fields.written().routes.iter().enumerate() {
             let path = format!("spec.routes[{index}]");
-            let dst = match read_dst(&route.dst, family, &seen) {
-                Ok(dst) => {
-                    seen.push(dst.trunc());
-                    Some(dst)
-                }
+            let dst = match seen.read(&route.dst, family) {
+                Ok(dst) => Some(dst),
                 Err(detail) => {
                     self.route_faults.push(Fault::invalid(format!("{path}.dst"), &route.dst, detail));
                     None
@@ -187,8 +258,8 @@ fn split<T>(result: Result<T, Fault>) -> (Option<T>, Option<Fault>) {
     }
 }
 
-fn read_version(fields: &PoolFields) -> Result<Family, Fault> {
-    let Some(version) = fields.ip_version else {
+fn read_version(written: Option<i64>) -> Result<Family, Fault> {
+    let Some(version) = written else {
         let detail = "is not generated correctly, 'spec.subnet' may be invalid, want network/prefix there, \
                       such as 10.6.0.0/16 or fd00::/64";
         return Err(Fault::invalid("spec.ipVersion", "null", detail));
@@ -222,16 +293,37 @@ fn host_in(text: &str, family: Family, net: Option<&IpNet>) -> Result<Addr, Stri
     }
 }
 
-fn read_dst(text: &str, family: Family, seen: &[IpNet]) -> Result<IpNet, String> {
-    let net =
-        parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
-    if net.prefix_len() == 0 {
-        Err("please specify 'spec.gateway' to configure the default route".to_owned())
-    } else if seen.contains(&net.trunc()) {
-        Err(format!("duplicate route with the same dst, {} is already routed", canonical(&net)))
-    } else {
+/// The destinations of a list of routes so far.
+struct Destinations<'a> {
+    are_networks: bool,
+    seen: Vec<(IpNet, &'a str)>,
+}
+
+impl<'a> Destinations<'a> {
+    /// The next one: no default route and none twice. It may have host bits.
+    fn read(&mut self, text: &'a str, family: Family) -> Result<IpNet, String> {
+        let net =
+            parse_net(text).filter(|net| net_family(net) == family).ok_or_else(|| bad_cidr(text, family))?;
+        let (is_default, is_known) = if self.are_networks {
+            (net.prefix_len() == 0, self.seen.iter().any(|(known, _)| *known == net.trunc()))
+        } else {
+            (matches!(text, "0.0.0.0/0" | "::/0"), self.seen.iter().any(|(_, known)| *known == text))
+        };
+        if is_default {
+            return Err("please specify 'spec.gateway' to configure the default route".to_owned());
+        }
+        if is_known {
+            return Err(format!("duplicate route with the same dst, {} is already routed", canonical(&net)));
+        }
+        self.seen.push((net.trunc(), text));
         Ok(net)
     }
+}
+
+/// The routes of a SpiderSubnet that a pool may have: there `0.0.0.1/0` is no default route, here it is one.
+pub(crate) fn inheritable(routes: &[RouteFields], family: Family) -> Vec<RouteFields> {
+    let mut seen = Destinations { are_networks: true, seen: Vec::new() };
+    routes.iter().filter(|route| seen.read(&route.dst, family).is_ok()).cloned().collect()
 }
 
 fn bad_cidr(text: &str, family: Family) -> String {

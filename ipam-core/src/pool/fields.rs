@@ -114,29 +114,41 @@ impl PoolFields {
     /// validation then names the fault. Idempotent.
     #[must_use]
     pub fn normalised(&self) -> Self {
+        let mut out = self.unmerged();
+        merge(out.ip_version, &out.subnet, &mut out.ips, &mut out.exclude_ips);
+        out
+    }
+
+    /// The same without the lists, which the original leaves alone where an earlier step failed.
+    pub(crate) fn unmerged(&self) -> Self {
         let mut out = self.clone();
         out.default = Some(self.default.unwrap_or(false));
         out.disable = Some(self.disable.unwrap_or(false));
         out.routes = out.routes.filter(|routes| !routes.is_empty());
-        let Some(net) = parse_net(&self.subnet) else { return out };
-        let version = *out.ip_version.get_or_insert(i64::from(net_family(&net).number()));
-        let Some(family) = Family::from_number(version).filter(|family| *family == net_family(&net)) else {
-            return out;
-        };
-        let Some(ips) = merged(family, &self.ips) else { return out };
-        out.ips = ips;
-        if let Some(excluded) = merged(family, &self.exclude_ips) {
-            out.exclude_ips = excluded;
-        }
+        out.ip_version = written_version(self.ip_version, &self.subnet);
         out
     }
 
     /// The family that the fields speak of: `ip_version`, or that of `subnet` where it is absent.
     #[must_use]
     pub fn family(&self) -> Option<Family> {
-        match self.ip_version {
-            Some(version) => Family::from_number(version),
-            None => parse_net(&self.subnet).map(|net| net_family(&net)),
-        }
+        written_version(self.ip_version, &self.subnet).and_then(Family::from_number)
+    }
+}
+
+/// The version of an object's addresses: as written, else that of the subnet.
+pub(crate) fn written_version(written: Option<i64>, subnet: &str) -> Option<i64> {
+    written.or_else(|| parse_net(subnet).map(|net| i64::from(net_family(&net).number())))
+}
+
+/// Brings both lists into canonical form, up to the first step that fails: version and subnet agree, `ips`, `excludeIPs`.
+pub(crate) fn merge(version: Option<i64>, subnet: &str, ips: &mut Vec<String>, excluded: &mut Vec<String>) {
+    let Some(family) = parse_net(subnet).map(|net| net_family(&net)) else { return };
+    if version.and_then(Family::from_number) != Some(family) {
+        return;
+    }
+    for list in [ips, excluded] {
+        let Some(canonical) = merged(family, list) else { return };
+        *list = canonical;
     }
 }

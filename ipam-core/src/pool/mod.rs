@@ -10,14 +10,14 @@ pub(crate) mod wire;
 
 use ipnet::IpNet;
 
-pub(crate) use self::examine::Examined;
 pub use self::examine::Origin;
+pub(crate) use self::examine::{APP_KEYS, Examined, NetworkFields, ReadItem, Written, inheritable};
 pub use self::fields::{PoolFields, RouteFields};
+pub(crate) use self::fields::{merge, written_version};
 pub use crate::name::PoolName;
 
 use crate::addr::{Addr, Family};
 use crate::fault::Faults;
-use crate::range::IpRange;
 use crate::rangeset::RangeSet;
 use crate::route::Route;
 
@@ -65,21 +65,18 @@ impl PoolSpec {
     /// # Errors
     /// As [`PoolSpec::new`].
     pub fn with_origin(name: &PoolName, fields: &PoolFields, origin: Origin) -> Result<Self, Faults> {
-        Self::from_examined(name, Examined::new(fields, origin))
+        Self::from_examined(name, Examined::pool(fields, origin))
     }
 
-    pub(crate) fn from_examined(name: &PoolName, examined: Examined) -> Result<Self, Faults> {
-        let (Some(family), Some(subnet)) = (examined.family, examined.net) else {
+    pub(crate) fn from_examined(name: &PoolName, examined: Examined<PoolFields>) -> Result<Self, Faults> {
+        let (Some(family), Some(subnet), Some(allocatable)) =
+            (examined.family, examined.net, examined.whole_total())
+        else {
             return Err(examined.into_faults());
         };
         let (ips, excluded) = (examined.ips.set(family), examined.excluded.set(family));
         let (gateway, routes, fields) = (examined.gateway, examined.routes.clone(), examined.fields.clone());
         examined.into_faults().into_result()?;
-        let mut allocatable = ips.difference(&excluded);
-        // `::ffff:a.b.c.d` is an IPv4 address in disguise (RFC 4291, 2.5.5.2): no record could name it.
-        if family == Family::V6 {
-            allocatable.remove(IpRange::ipv4_mapped());
-        }
         Ok(Self { name: name.clone(), fields, family, subnet, ips, excluded, allocatable, gateway, routes })
     }
 

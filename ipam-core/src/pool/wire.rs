@@ -11,6 +11,6 @@ where
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-pub(super) fn is_none_or_empty<T>(list: &Option<Vec<T>>) -> bool {
+pub(crate) fn is_none_or_empty<T>(list: &Option<Vec<T>>) -> bool {
     list.as_ref().is_none_or(Vec::is_empty)
 }

@@ -3,8 +3,11 @@
 //! There are several places where pools can be named. The first of them that names any wins *as a whole*: where it names pools of one
 //! family only, the request gets an address of that family only, whatever a later place says.
 //!
-//! Everything here is a pure function of names and specs. Which specs are needed a [`PoolSource`] says first ([`PoolSource::needs`]), so that a store
-//! with many pools is asked for those few that are named.
+//! Everything here is a pure function of names and specs. Two fronts share the reading of names, the reasons and the errors:
+//!
+//! - On a single host [`PoolSource::candidates`] takes the specs that are needed. Which those are a [`PoolSource`] says first
+//!   ([`PoolSource::needs`]), so that a store with many pools is asked for those few that are named.
+//! - In a cluster a [`Catalogue`] holds all pools ready and is asked with a [`Subject`]: the pod, where it runs, what its NICs hang on.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,12 +25,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod verdict;
+mod catalogue;
+mod error;
+mod filter;
+mod index;
+mod listed;
+mod names;
+mod reason;
+mod sheets;
+mod slot;
+pub mod source;
+mod subject;
 mod wildcard;
 
 use std::sync::Arc;
 
-pub use verdict::{Reason, Rejected, SelectError};
+pub use catalogue::{Asked, Catalogue, Survey};
+pub use error::SelectError;
+use filter::{left_of, on_host};
+pub use listed::{ListedPool, Standing};
+use names::{Named, expand, read};
+pub use reason::{Constraint, Reason, Rejected};
+pub use slot::{Claim, NoSlot, Slot, claim};
+pub use subject::{Controller, Labels, Network, Subject, Uplink};
 pub use wildcard::{BadPattern, Wildcard};
 
 use crate::addr::Family;
@@ -93,6 +113,15 @@ pub struct Candidates {
     pub rejected: Vec<Rejected>,
 }
 
+/// What selection found for one NIC and family.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Selected {
+    /// Pools to try in this order; none: no address of this family is wanted.
+    pub candidates: Vec<PoolName>,
+    /// Pools that were named and are no candidates.
+    pub rejected: Vec<Rejected>,
+}
+
 impl PoolSource {
     /// The first of the places that names a pool.
     #[must_use]
@@ -130,97 +159,63 @@ impl PoolSource {
     /// # Errors
     /// [`SelectError`]; among them a family for which pools are named and none may be used.
     pub fn candidates(&self, nic: &Nic, pools: &[Arc<PoolSpec>]) -> Result<Candidates, SelectError> {
-        let mut sorted: Vec<&PoolSpec> = pools.iter().map(Arc::as_ref).collect();
-        sorted.sort_by_key(|pool| pool.name());
-        let mut candidates = Candidates::default();
+        let mut found = Candidates::default();
         for family in [Family::V4, Family::V6] {
-            let Named { pools, unmatched } = self.named(family, &sorted)?;
-            let is_named = !pools.is_empty() || !unmatched.is_empty();
-            let (mut kept, mut rejected) = (Vec::new(), Vec::new());
-            for pool in pools {
-                match Rejected::on_host(pool, family) {
-                    Some(one) => rejected.push(one),
-                    None => kept.push(pool.name().clone()),
-                }
-            }
-            if kept.is_empty() && is_named {
-                return Err(SelectError::FilteredOut { nic: nic.clone(), family, rejected, unmatched });
-            }
+            let Selected { candidates, mut rejected } = self.family(nic, family, pools)?;
             match family {
-                Family::V4 => candidates.v4 = kept,
-                Family::V6 => candidates.v6 = kept,
+                Family::V4 => found.v4 = candidates,
+                Family::V6 => found.v6 = candidates,
             }
-            candidates.rejected.append(&mut rejected);
+            found.rejected.append(&mut rejected);
         }
-        if candidates.v4.is_empty() && candidates.v6.is_empty() {
+        if found.v4.is_empty() && found.v6.is_empty() {
             return Err(SelectError::NoRules);
         }
-        Ok(candidates)
+        Ok(found)
+    }
+
+    /// The same for one family: nothing where nothing is named for it.
+    ///
+    /// # Errors
+    /// As [`PoolSource::candidates`], less that nothing at all is named.
+    pub fn family(
+        &self,
+        nic: &Nic,
+        family: Family,
+        pools: &[Arc<PoolSpec>],
+    ) -> Result<Selected, SelectError> {
+        let mut sorted: Vec<&PoolSpec> = pools.iter().map(Arc::as_ref).collect();
+        sorted.sort_by_key(|pool| pool.name());
+        let named = self.named(family, &sorted)?;
+        let (kept, rejected) = left_of(named, nic, family, |pool: &PoolSpec| on_host(pool, family))?;
+        Ok(Selected { candidates: kept.into_iter().map(|pool| pool.name().clone()).collect(), rejected })
     }
 
     /// The pools that this place names for a family. `all` is in order of name.
-    fn named<'p>(&self, family: Family, all: &[&'p PoolSpec]) -> Result<Named<'p>, SelectError> {
+    fn named<'p>(&self, family: Family, all: &[&'p PoolSpec]) -> Result<Named<&'p PoolSpec>, SelectError> {
+        let of_family = || all.iter().copied().filter(|pool| pool.family() == family);
+        let find = |name: &str| all.iter().find(|pool| pool.name().as_str() == name).copied();
         match self {
-            Self::Named(names) => expand(family, names.of(family), all),
+            Self::Named(names) => {
+                let fitting: Vec<&PoolSpec> = of_family().collect();
+                let first = || fitting.first().map(|pool| pool.name().to_string());
+                expand(&read(family, names.of(family), first)?, find, &fitting)
+            }
             Self::Inline(names) => {
                 let mut pools = Vec::new();
                 for name in names {
-                    let pool = find(all, name.as_str())?;
-                    if pool.family() == family {
-                        pools.push(pool);
-                    }
+                    let missing = || SelectError::NotFound { name: name.to_string() };
+                    pools.push(find(name.as_str()).ok_or_else(missing)?);
                 }
+                pools.retain(|pool| pool.family() == family);
                 Ok(Named { pools, unmatched: Vec::new() })
             }
-            Self::Default => {
-                let wanted = |pool: &&&PoolSpec| pool.is_default() && pool.family() == family;
-                Ok(Named { pools: all.iter().filter(wanted).copied().collect(), unmatched: Vec::new() })
-            }
+            Self::Default => Ok(Named {
+                pools: of_family().filter(|pool| pool.is_default()).collect(),
+                unmatched: Vec::new(),
+            }),
         }
     }
-}
-
-/// What names and patterns come to.
-struct Named<'p> {
-    pools: Vec<&'p PoolSpec>,
-    /// Patterns without a match.
-    unmatched: Vec<String>,
-}
-
-fn expand<'p>(family: Family, texts: &[String], all: &[&'p PoolSpec]) -> Result<Named<'p>, SelectError> {
-    let mut named = Named { pools: Vec::new(), unmatched: Vec::new() };
-    let mut add = |pool: &'p PoolSpec| {
-        if !named.pools.iter().any(|known| known.name() == pool.name()) {
-            named.pools.push(pool);
-        }
-    };
-    for text in texts {
-        if !Wildcard::is_pattern(text) {
-            add(find(all, text)?);
-            continue;
-        }
-        // A pattern stands for pools of its family only, where a plain name may be a mistake to be told.
-        let mut fitting = all.iter().filter(|pool| pool.family() == family);
-        let glob = Wildcard::parse(text).map_err(|BadPattern| SelectError::BadPattern {
-            family,
-            pattern: text.clone(),
-            candidate: fitting.clone().next().map(|pool| pool.name().to_string()).unwrap_or_default(),
-        })?;
-        let mut matched = false;
-        for pool in fitting.by_ref().filter(|pool| glob.matches(pool.name().as_str())) {
-            matched = true;
-            add(pool);
-        }
-        if !matched {
-            named.unmatched.push(text.clone());
-        }
-    }
-    Ok(named)
-}
-
-fn find<'p>(all: &[&'p PoolSpec], name: &str) -> Result<&'p PoolSpec, SelectError> {
-    let found = all.iter().find(|pool| pool.name().as_str() == name).copied();
-    found.ok_or_else(|| SelectError::NotFound { name: name.to_owned() })
 }
 
 #[cfg(test)]

@@ -52,8 +52,16 @@ fn names_and_patterns() {
         ("pattern and name", named(&["b*", "*", "a4"], &[]), "b4 a4 c4//"),
         ("a pattern stands for its family", named(&["*"], &[]), "a4 b4 c4//"),
         ("one pattern of two matches", named(&["z*", "a*"], &[]), "a4//"),
-        ("unknown", named(&["a4", "zz"], &[]), "failed to get original IPPool zz: not found"),
-        ("no name at all", named(&["A_b"], &[]), "failed to get original IPPool A_b: not found"),
+        (
+            "unknown",
+            named(&["a4", "zz"], &[]),
+            "failed to get original IPPool zz: SpiderIPPool.spiderpool.spidernet.io \"zz\" not found",
+        ),
+        (
+            "no name at all",
+            named(&["A_b"], &[]),
+            "failed to get original IPPool A_b: SpiderIPPool.spiderpool.spidernet.io \"A_b\" not found",
+        ),
         (
             "malformed",
             named(&["a4", "[]*"], &[]),

@@ -54,31 +54,33 @@ impl Wildcard {
     /// Whether the whole name fits the pattern. Takes at most pattern times name steps.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().collect();
+        // Places in the name are those of its bytes.
+        let letter_at = |at: usize| name.get(at..).and_then(|rest| rest.chars().next());
         let (mut term, mut at) = (0_usize, 0_usize);
         // Where to go on when a guess fails: the term after the last `*`, and how far that `*` reaches by now.
         let mut retry: Option<(usize, usize)> = None;
         loop {
-            let step = match (self.0.get(term), name.get(at)) {
+            let step = match (self.0.get(term), letter_at(at)) {
                 (None, None) => return true,
                 (Some(Term::Run), _) => {
                     term = term.saturating_add(1);
                     retry = Some((term, at));
                     continue;
                 }
-                (Some(one), Some(letter)) => one.matches(*letter),
-                (None, Some(_)) | (Some(_), None) => false,
+                (Some(one), Some(letter)) if one.matches(letter) => Some(letter),
+                (None, Some(_)) | (Some(_), _) => None,
             };
-            if step {
+            if let Some(letter) = step {
                 term = term.saturating_add(1);
-                at = at.saturating_add(1);
+                at = at.saturating_add(letter.len_utf8());
                 continue;
             }
-            match retry {
-                Some((after, reach)) if name.get(reach).is_some_and(|letter| *letter != '/') => {
-                    retry = Some((after, reach.saturating_add(1)));
+            match retry.and_then(|(after, reach)| letter_at(reach).map(|letter| (after, reach, letter))) {
+                Some((after, reach, letter)) if letter != '/' => {
+                    let reach = reach.saturating_add(letter.len_utf8());
+                    retry = Some((after, reach));
                     term = after;
-                    at = reach.saturating_add(1);
+                    at = reach;
                 }
                 _ => return false,
             }

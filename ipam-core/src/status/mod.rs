@@ -27,7 +27,7 @@ mod error;
 mod flaw;
 mod ledger;
 mod read;
-mod syntax;
+mod slow;
 mod write;
 
 use std::collections::BTreeSet;
@@ -147,7 +147,7 @@ impl AllocatedIps {
     /// Reads the field of a pool of this family; `None` where it is absent or `null`.
     ///
     /// # Errors
-    /// [`StatusError::Syntax`] and [`StatusError::WrongType`], where Go's `encoding/json` fails as well: nobody can say then
+    /// [`StatusError::Unreadable`], where Go's `encoding/json` fails as well: nobody can say then
     /// which addresses are held, and nothing may be taken from the pool or written to it. An entry that is well-formed but
     /// makes no sense is not an error but a [flaw](Self::flaws).
     pub fn parse(family: Family, field: Option<&str>) -> Result<Self, StatusError> {

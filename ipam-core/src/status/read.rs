@@ -1,26 +1,21 @@
 //! Reading records as Go's `encoding/json` does.
 //!
 //! serde_json reads; what this module adds are Go's habits: names of fields in any case, of equal ones the last, `null` for
-//! "leave it as it is". Texts go straight into one buffer. When serde_json refuses, [`syntax`](super::syntax) finds the words
-//! that Go has for it.
+//! "leave it as it is". Texts go straight into one buffer. What serde_json refuses [`slow`](super::slow) reads once more, or finds
+//! the words that Go has for it.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
 use super::canonical::is_odd;
-use super::{AllocatedIps, StatusError, address_of, syntax};
+use super::{AllocatedIps, StatusError, address_of, slow};
 use crate::addr::Family;
 
 /// About how long an entry is: an address, a name and a uid with what is around them.
 const ENTRY_BYTES: usize = 100;
 
 pub(super) fn parse(family: Family, text: &str) -> Result<AllocatedIps, StatusError> {
-    read(family, text).or_else(|error| {
-        syntax::check(text)?;
-        // What is left is half a surrogate pair, of which Go makes U+FFFD.
-        let problem = |_| StatusError::Syntax { problem: error.to_string(), offset: 0 };
-        read(family, &syntax::without_lone_surrogates(text)).map_err(problem)
-    })
+    read(family, text).or_else(|_| slow::parse(family, text))
 }
 
 fn read(family: Family, text: &str) -> Result<AllocatedIps, serde_json::Error> {

@@ -1,44 +1,22 @@
 //! Two stores in memory: one atomic over pools and lenient about versions, like a database, and one that takes one change at
 //! a time and insists on versions, like custom resources behind an API server.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::addr::Addr;
-use crate::ledger::PoolState;
-use crate::owner::{Nic, Owner, OwnerKind};
+use crate::books::{Books, BooksError};
+use crate::owner::Owner;
 use crate::pool::{PoolName, PoolSpec};
 use crate::rangeset::RangeSet;
-use crate::record::{Assignment, Attachment, Record};
-use crate::store::{
-    AsyncStore, AttachmentOp, Change, Class, Holding, Holdings, Obstacle, PageQuery, PageView, PickView,
-    Query, Store, StoreError, Version, View, Want,
-};
+use crate::record::{Attachment, Record};
+use crate::store::{AsyncStore, Change, Class, Query, Store, StoreError, Version, View};
 
 /// What a store in memory refuses.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// A change was planned on a state that is no more.
-    #[error("{what} has moved on")]
-    Stale {
-        /// The pool or owner.
-        what: String,
-    },
-    /// The condition of an operation does not hold.
+    /// What its books refuse.
     #[error(transparent)]
-    Condition(#[from] crate::Error),
-    /// A pool that the store doesn't have.
-    #[error("IPPool {0} does not exist")]
-    NoPool(PoolName),
-    /// A pool whose addresses another pool of the same subnet has.
-    #[error("IPPool {pool} overlaps with IPPool {peer}")]
-    Overlap {
-        /// The new pool.
-        pool: PoolName,
-        /// The one that is there.
-        peer: PoolName,
-    },
+    Books(#[from] BooksError),
     /// Several changes in one commit, of a store that is not atomic.
     #[error("{0} changes in one commit; this store takes one")]
     NotAtomic(usize),
@@ -47,32 +25,15 @@ pub enum MemoryError {
 impl StoreError for MemoryError {
     fn class(&self) -> Class {
         match self {
-            Self::Stale { .. } | Self::Condition(_) | Self::NoPool(_) => Class::Conflict,
-            Self::Overlap { .. } | Self::NotAtomic(_) => Class::Rejected,
+            Self::Books(error) => error.class(),
+            Self::NotAtomic(_) => Class::Rejected,
         }
     }
 }
 
-/// An owner's identity.
-type Identity = (OwnerKind, String, String);
-
-#[derive(Clone, Debug)]
-struct Attached {
-    bound: Owner,
-    attachments: Vec<Attachment>,
-    version: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Pool {
-    state: PoolState,
-    version: u64,
-}
-
 #[derive(Clone, Debug, Default)]
 struct State {
-    pools: BTreeMap<PoolName, Pool>,
-    attached: BTreeMap<Identity, Attached>,
+    books: Books,
     commits: u64,
     reads: u64,
 }
@@ -105,50 +66,66 @@ impl MemoryStore {
     /// Adds a pool, or gives one another spec or other reserved addresses.
     ///
     /// # Errors
-    /// [`MemoryError::Overlap`] with a pool of the same subnet.
+    /// [`BooksError::Overlap`] with a pool of the same subnet.
     pub fn put_pool(&self, spec: PoolSpec, reserved: RangeSet) -> Result<(), MemoryError> {
-        let mut state = self.lock();
-        let overlapping = state.pools.values().map(|pool| pool.state.spec()).find(|peer| {
-            peer.name() != spec.name()
-                && peer.subnet() == spec.subnet()
-                && peer.allocatable().overlaps(spec.allocatable())
-        });
-        if let Some(peer) = overlapping {
-            return Err(MemoryError::Overlap { pool: spec.name().clone(), peer: peer.name().clone() });
-        }
-        let spec = Arc::new(spec);
-        let pool = state
-            .pools
-            .entry(spec.name().clone())
-            .or_insert_with(|| Pool { state: PoolState::new(Arc::clone(&spec)), version: 0 });
-        pool.state.reshape(spec, Arc::new(reserved));
-        pool.version = pool.version.saturating_add(1);
-        Ok(())
+        Ok(self.lock().books.put_pool(spec, reserved)?)
     }
 
     /// Removes a pool with its records.
     pub fn drop_pool(&self, pool: &PoolName) {
-        self.lock().pools.remove(pool);
+        self.lock().books.drop_pool(pool);
     }
 
     /// All records, in order of pool and address.
     #[must_use]
     pub fn records(&self) -> Vec<(PoolName, Record)> {
+        let mut records = Vec::new();
+        for pool in self.lock().books.pools() {
+            records.extend(pool.records().map(|record| (pool.spec().name().clone(), record.clone())));
+        }
+        records
+    }
+
+    /// Shows each record with its pool, in no order and without a copy: for a checker that looks after every event.
+    pub fn visit_records(&self, mut visit: impl FnMut(&PoolName, &Record)) {
+        for pool in self.lock().books.pools() {
+            pool.records_unsorted().for_each(|record| visit(pool.spec().name(), record));
+        }
+    }
+
+    /// Shows the attachments of each identity with the incarnation that they belong to.
+    pub fn visit_attachments(&self, mut visit: impl FnMut(&Owner, &[Attachment])) {
+        self.lock().books.attachments().for_each(|(owner, attachments)| visit(owner, attachments));
+    }
+
+    /// A store of its own with what this one has now: what a reader with an old view of the world sees.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        Self { atomic: self.atomic, state: Arc::new(Mutex::new(self.lock().clone())) }
+    }
+
+    /// The changes with the present versions in place of [`Version::ANY`]: as a client of an API server sends them, which reads the
+    /// object, tests the conditions and writes under the version that it read. Such a write may arrive late, but then in vain.
+    #[must_use]
+    pub fn bind(&self, changes: &[Change]) -> Vec<Change> {
         let state = self.lock();
-        let of_pool = |(name, pool): (&PoolName, &Pool)| {
-            pool.state.records().map(|record| (name.clone(), record.clone())).collect::<Vec<_>>()
+        let bind = |change: &Change| {
+            let (mut bound, present) = (change.clone(), state.books.version(change));
+            let (Change::Pool { version, .. } | Change::Attachments { version, .. }) = &mut bound;
+            if *version == Version::ANY {
+                *version = present;
+            }
+            bound
         };
-        state.pools.iter().flat_map(of_pool).collect()
+        changes.iter().map(bind).collect()
     }
 
     /// All attachments with the incarnation that they belong to.
     #[must_use]
     pub fn attachments(&self) -> Vec<(Owner, Vec<Attachment>)> {
-        self.lock()
-            .attached
-            .values()
-            .map(|attached| (attached.bound.clone(), attached.attachments.clone()))
-            .collect()
+        let state = self.lock();
+        let owned = |(owner, attachments): (&Owner, &[Attachment])| (owner.clone(), attachments.to_vec());
+        state.books.attachments().map(owned).collect()
     }
 
     /// Commits and reads so far: what a caller costs.
@@ -156,184 +133,6 @@ impl MemoryStore {
     pub fn calls(&self) -> (u64, u64) {
         let state = self.lock();
         (state.commits, state.reads)
-    }
-}
-
-fn identity(owner: &Owner) -> Identity {
-    (owner.kind(), owner.scope().to_owned(), owner.name().to_owned())
-}
-
-fn version(number: u64) -> Version {
-    Version::new(number.to_string())
-}
-
-impl State {
-    fn nic_of(&self, owner: &Owner, address: Addr) -> Option<Nic> {
-        let attached = self.attached.get(&identity(owner))?;
-        let names = |attachment: &&Attachment| attachment.assignments.iter().any(|a| a.address == address);
-        attached.attachments.iter().find(names).map(|attachment| attachment.nic.clone())
-    }
-
-    fn holding(&self, pool: &PoolName, record: &Record) -> Holding {
-        Holding {
-            pool: pool.clone(),
-            record: record.clone(),
-            nic: self.nic_of(&record.owner, record.address),
-        }
-    }
-
-    fn holdings(&self, owner: &Owner) -> Holdings {
-        let mut records = Vec::new();
-        for (name, pool) in &self.pools {
-            let mine = pool.state.records().filter(|record| record.owner.same_identity(owner));
-            records.extend(mine.map(|record| self.holding(name, record)));
-        }
-        let attached = self.attached.get(&identity(owner));
-        let attachments = attached.map(|attached| attached.attachments.clone()).unwrap_or_default();
-        let named = attachments.iter().flat_map(|attachment| &attachment.assignments).map(|a| &a.pool);
-        let mut names: Vec<&PoolName> = named.chain(records.iter().map(|holding| &holding.pool)).collect();
-        names.sort();
-        names.dedup();
-        let pools = names
-            .iter()
-            .filter_map(|name| self.pools.get(*name))
-            .map(|pool| Arc::clone(pool.state.spec()))
-            .collect();
-        Holdings {
-            version: version(attached.map_or(0, |attached| attached.version)),
-            bound: attached.map(|attached| attached.bound.clone()),
-            attachments,
-            records,
-            pools,
-        }
-    }
-
-    fn pick(&mut self, query: &crate::store::PickQuery) -> PickView {
-        let Some(pool) = self.pools.get_mut(&query.pool) else {
-            return PickView { version: Version::ANY, spec: None, outcome: Err(Obstacle::NoPool) };
-        };
-        let outcome = pool.state.pick(query);
-        let (version, spec) = (version(pool.version), Some(Arc::clone(pool.state.spec())));
-        let outcome = outcome.map_err(|obstacle| {
-            let Obstacle::Held(holding) = obstacle else { return obstacle };
-            Obstacle::Held(Box::new(self.holding(&holding.pool, &holding.record)))
-        });
-        // A pool of the same subnet may have given out an address that this one keeps no record of.
-        let outcome = match (outcome, query.want) {
-            (Ok(address), Want::Again(_)) => match self.holder_elsewhere(&query.pool, address) {
-                Some(holding) => Err(Obstacle::Held(Box::new(holding))),
-                None => Ok(address),
-            },
-            (outcome, _) => outcome,
-        };
-        PickView { version, spec, outcome }
-    }
-
-    fn holder_elsewhere(&self, pool: &PoolName, address: Addr) -> Option<Holding> {
-        let subnet = self.pools.get(pool)?.state.spec().subnet();
-        self.pools
-            .iter()
-            .filter(|(name, peer)| *name != pool && peer.state.spec().subnet() == subnet)
-            .find_map(|(name, peer)| peer.state.record(address).map(|record| self.holding(name, record)))
-    }
-
-    fn page(&self, query: &PageQuery) -> PageView {
-        let after = query.after.as_ref();
-        let mut records = Vec::new();
-        for (name, pool) in &self.pools {
-            if query.pool.as_ref().is_some_and(|wanted| wanted != name) {
-                continue;
-            }
-            for record in pool.state.records() {
-                let later = after.is_none_or(|(pool, address)| (pool, address) < (name, &record.address));
-                let scoped = query.scope.as_ref().is_none_or(|(kind, scope)| {
-                    record.owner.kind() == *kind && record.owner.scope() == scope
-                });
-                if !later || !scoped {
-                    continue;
-                }
-                if records.len() == query.limit {
-                    let next = records.last().map(|h: &Holding| (h.pool.clone(), h.record.address));
-                    return PageView { records, next };
-                }
-                records.push(self.holding(name, record));
-            }
-        }
-        PageView { records, next: None }
-    }
-
-    fn apply(&mut self, change: &Change, strict: bool) -> Result<Version, MemoryError> {
-        match change {
-            Change::Pool { pool: name, version: planned, ops, now, cooldown } => {
-                self.not_elsewhere(name, ops)?;
-                let pool = self.pools.get_mut(name).ok_or_else(|| MemoryError::NoPool(name.clone()))?;
-                if strict && !planned.allows(&version(pool.version)) {
-                    return Err(MemoryError::Stale { what: format!("IPPool {name}") });
-                }
-                pool.state.apply(ops, *now, *cooldown)?;
-                pool.version = pool.version.saturating_add(1);
-                Ok(version(pool.version))
-            }
-            Change::Attachments { owner, version: planned, ops } => {
-                let stored = self.attached.get(&identity(owner));
-                let current = stored.map_or(0, |attached| attached.version);
-                if !planned.allows(&version(current)) {
-                    return Err(MemoryError::Stale { what: format!("attachments of {owner}") });
-                }
-                let mut attached = stored.cloned().unwrap_or_else(|| Attached {
-                    bound: owner.clone(),
-                    attachments: Vec::new(),
-                    version: 0,
-                });
-                for op in ops {
-                    self.attach(owner, &mut attached, op);
-                }
-                attached.version = current.saturating_add(1);
-                let next = version(attached.version);
-                self.attached.insert(identity(owner), attached);
-                Ok(next)
-            }
-        }
-    }
-
-    fn not_elsewhere(&self, pool: &PoolName, ops: &[crate::store::PoolOp]) -> Result<(), MemoryError> {
-        for op in ops {
-            if let crate::store::PoolOp::Take(record) | crate::store::PoolOp::TakeAgain(record) = op
-                && self.holder_elsewhere(pool, record.address).is_some()
-            {
-                return Err(MemoryError::Stale {
-                    what: format!("{} in another IPPool of the subnet", record.address),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn attach(&self, owner: &Owner, attached: &mut Attached, op: &AttachmentOp) {
-        match op {
-            AttachmentOp::Clear => attached.attachments.clear(),
-            AttachmentOp::Set(planned) => {
-                attached.bound = owner.clone();
-                match attached.attachments.iter_mut().find(|attachment| attachment.nic == planned.nic) {
-                    Some(attachment) => attachment.clone_from(planned),
-                    None => attached.attachments.push(planned.clone()),
-                }
-            }
-            AttachmentOp::Remove(nic) => attached.attachments.retain(|attachment| attachment.nic != *nic),
-            AttachmentOp::Forget(address) => {
-                let held = |assignment: &Assignment| {
-                    let record =
-                        self.pools.get(&assignment.pool).and_then(|pool| pool.state.record(*address));
-                    record.is_some_and(|record| record.owner.same_holder(owner))
-                };
-                for attachment in &mut attached.attachments {
-                    attachment
-                        .assignments
-                        .retain(|assignment| assignment.address != *address || held(assignment));
-                }
-                attached.attachments.retain(|attachment| !attachment.assignments.is_empty());
-            }
-        }
     }
 }
 
@@ -347,11 +146,7 @@ impl Store for MemoryStore {
     fn read(&mut self, query: &Query) -> Result<View, MemoryError> {
         let mut state = self.lock();
         state.reads = state.reads.saturating_add(1);
-        Ok(match query {
-            Query::Holdings { owner, .. } => View::Holdings(state.holdings(owner)),
-            Query::Pick(query) => View::Pick(state.pick(query)),
-            Query::Page(query) => View::Page(state.page(query)),
-        })
+        Ok(state.books.read(query))
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<Vec<Version>, MemoryError> {
@@ -360,14 +155,13 @@ impl Store for MemoryStore {
         }
         let mut state = self.lock();
         state.commits = state.commits.saturating_add(1);
-        // A change that fails must leave nothing of those before it.
-        let mut next = state.clone();
-        let mut versions = Vec::new();
-        for change in changes {
-            versions.push(next.apply(change, !self.atomic)?);
+        if !self.atomic
+            && let [change @ Change::Pool { pool, version, .. }] = changes
+            && !version.allows(&state.books.version(change))
+        {
+            return Err(BooksError::Stale { what: format!("IPPool {pool}") }.into());
         }
-        *state = next;
-        Ok(versions)
+        Ok(state.books.commit(changes)?)
     }
 }
 

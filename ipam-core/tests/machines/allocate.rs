@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ipam_core::testkit::MemoryStore;
 use ipam_core::{
-    Allocate, AllocationRequest, Attachment, AttachmentOp, Change, Class, DriveError, Follow, GiveUp,
-    Holdings, Input, Machine, Obstacle, Owner, PageView, PickView, PoolOp, Query, Refusal, Stamp, Start,
-    Step, Store, Time, Version, View, Want, Why, run,
+    Allocate, AllocationRequest, Assignment, Attachment, AttachmentOp, Change, Class, DriveError, Follow,
+    GiveUp, Holdings, Input, Machine, Obstacle, Owner, PageView, PickView, PoolOp, Query, Refusal, Stamp,
+    Start, Step, Store, Time, Version, View, Want, Why, run,
 };
 
 use crate::script::{
@@ -49,6 +49,40 @@ fn an_atomic_allocation_is_two_reads_and_a_commit() {
     let step = machine.step(START, Input::Committed(Ok(vec![Version::ANY, Version::ANY])));
     assert!(matches!(step, Step::Done(Ok(_))), "{step:?}");
     assert_eq!(machine.step(START, Input::Go), Step::GiveUp(GiveUp::Contract), "it has ended");
+}
+
+/// Who freed the address lets no NIC name it any more, between our read and our commit.
+#[test]
+fn an_address_taken_again_is_attached_again() {
+    let mut script = Script::new(pools(MemoryStore::one_at_a_time()), &[]);
+    let want = || request("x").nic(nic("eth0", &["a"], &[]));
+    allocate(&mut script, want()).unwrap();
+    uproot(&mut script.store, "a", "10.6.0.10", "x");
+    let forget = |store: &mut MemoryStore| {
+        let ops = vec![AttachmentOp::Forget("10.6.0.10".parse().unwrap())];
+        let change = Change::Attachments { owner: container("x"), version: Version::ANY, ops };
+        Store::commit(store, &[change]).unwrap();
+    };
+    script.aside = Some((script.commits.len(), Box::new(forget)));
+    allocate(&mut script, want()).unwrap();
+    assert_eq!(book(&script.store), ["a 10.6.0.10 x"]);
+    assert_eq!(attached(&script.store), ["x eth0 10.6.0.10"]);
+}
+
+/// The address was another pool's before, and an attachment that outlived its record still says so.
+#[test]
+fn two_nics_never_name_one_address() {
+    for mut store in stores() {
+        let assignment =
+            Assignment { pool: "before".parse().unwrap(), address: "10.6.0.10".parse().unwrap() };
+        let left = Attachment { nic: "eth0".parse().unwrap(), assignments: vec![assignment] };
+        let ops = vec![AttachmentOp::Set(left)];
+        let change = Change::Attachments { owner: container("x"), version: Version::ANY, ops };
+        Store::commit(&mut store, &[change]).unwrap();
+        let mut script = Script::new(store, &[]);
+        allocate(&mut script, request("x").nic(nic("eth1", &["a"], &[]))).unwrap();
+        assert_eq!(attached(&script.store), ["x eth1 10.6.0.10"]);
+    }
 }
 
 #[test]

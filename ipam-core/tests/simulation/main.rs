@@ -1,7 +1,8 @@
-//! Thousands of requests at once on one store that fails, with crashes, restarts and late releases, checked by books of their own.
+//! Requests of many owners at once on one store that fails, with crashes, restarts, late commits, old views, pools that change and
+//! releases that come late, checked by books of their own after every event.
 //!
-//! A failure names the seed; `SPIDERPOOL_SEED=N cargo test -p ipam-core --test simulation` runs that one again, step by step
-//! the same.
+//! `SPIDERPOOL_OPERATIONS=1000000` asks for so many operations over all kinds of worlds together. A failure names the world and
+//! the seed; `SPIDERPOOL_SEED=N cargo test -p ipam-core --test simulation -- --exact WORLD` runs that one again, step by step the same.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,85 +15,109 @@
 )]
 
 mod books;
+mod broken;
+mod crew;
 mod errand;
+mod finding;
+mod late;
+mod mutants;
+mod run;
+mod sea;
 mod world;
 
-use ipam_core::testkit::{FaultRates, MemoryStore, Weather};
+use ipam_core::testkit::{FaultRates, Weather};
 
-use crate::world::World;
+use crate::run::simulate;
+use crate::sea::Tides;
+use crate::world::{Setup, World};
 
-/// Operations of one run: enough for pools to fill, cool and drain many times.
-const OPERATIONS: u64 = 1_000;
+/// No rule is broken, and nothing fails.
+const CALM: Setup = Setup {
+    name: "calm",
+    is_atomic: false,
+    weather: Weather {
+        faults: FaultRates { read_lost: 0, commit_lost: 0, answer_lost: 0, conflict: 0, rejected: 0 },
+        crash: 0,
+    },
+    tides: Tides { late: 0, stale: 0 },
+    writers: 0,
+    rule: None,
+};
 
-/// Runs of each kind of store and weather: five kinds, so 25,000 operations.
-const SEEDS: u64 = 5;
+const ROUGH: Setup = Setup { name: "rough", weather: Weather::rough(), ..CALM };
+const STALE: Setup = Setup { name: "stale", tides: Tides { late: 0, stale: 300 }, ..CALM };
+const TIDAL: Setup = Setup { name: "tidal", tides: Tides::high(), ..ROUGH };
+/// Every third commit arrives late, and many of those who sent one are gone by then.
+const FLOOD: Setup = Setup {
+    name: "flood",
+    weather: Weather { crash: 60, ..CALM.weather },
+    tides: Tides { late: 300, stale: 0 },
+    ..CALM
+};
+const FLEET: Setup = Setup { name: "fleet", writers: 2, ..TIDAL };
 
-/// Events shown of a run that fails.
-const TRACED: usize = 60;
-
-#[expect(clippy::disallowed_methods, reason = "the seed of a failed run comes from whoever repeats it")]
-fn seeds() -> Vec<u64> {
-    match std::env::var("SPIDERPOOL_SEED") {
-        Ok(seed) => vec![seed.parse().expect("SPIDERPOOL_SEED is a number")],
-        Err(_) => (1..=SEEDS).collect(),
-    }
-}
-
-fn simulate(store: fn() -> MemoryStore, weather: Weather) {
-    let (seeds, mut collected) = (seeds(), 0);
-    for seed in &seeds {
-        let seed = *seed;
-        let mut world = World::new(store(), weather, seed);
-        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run(OPERATIONS)));
-        let count = run.unwrap_or_else(|_| {
-            let trace = world.trace();
-            let last = trace.get(trace.len().saturating_sub(TRACED)..).unwrap_or(trace).join("\n");
-            panic!("{last}\nthe books do not agree; run again with SPIDERPOOL_SEED={seed}");
-        });
-        assert!(count.done > 0 && count.refused > 0, "seed {seed} proves little: {count:?}");
-        if weather.crash > 0 {
-            assert!(count.crashed > 0 && count.injected > 0, "seed {seed} proves little: {count:?}");
-        }
-        println!("seed {seed}: {count:?}");
-        collected += count.collected;
-    }
-    assert!(seeds.len() == 1 || collected > 0, "nobody was found dead");
+#[test]
+fn calm() {
+    simulate(&CALM);
 }
 
 #[test]
-fn calm_weather_on_an_atomic_store() {
-    simulate(MemoryStore::atomic, Weather::default());
+fn calm_and_atomic() {
+    simulate(&Setup { name: "calm_and_atomic", is_atomic: true, ..CALM });
 }
 
 #[test]
-fn calm_weather_on_a_store_of_one_change_at_a_time() {
-    simulate(MemoryStore::one_at_a_time, Weather::default());
+fn rough() {
+    simulate(&ROUGH);
 }
 
 #[test]
-fn rough_weather_on_an_atomic_store() {
-    simulate(MemoryStore::atomic, Weather::rough());
+fn rough_and_atomic() {
+    simulate(&Setup { name: "rough_and_atomic", is_atomic: true, ..ROUGH });
 }
 
 #[test]
-fn rough_weather_on_a_store_of_one_change_at_a_time() {
-    simulate(MemoryStore::one_at_a_time, Weather::rough());
-}
-
-#[test]
-fn a_storm() {
+fn storm() {
     let faults =
         FaultRates { read_lost: 200, commit_lost: 200, answer_lost: 300, conflict: 200, rejected: 0 };
-    simulate(MemoryStore::one_at_a_time, Weather { faults, crash: 60 });
+    simulate(&Setup { name: "storm", weather: Weather { faults, crash: 60 }, ..CALM });
+}
+
+/// Old views in an otherwise calm world.
+#[test]
+fn stale() {
+    simulate(&STALE);
+}
+
+/// Late commits and old views in rough weather.
+#[test]
+fn tidal() {
+    simulate(&TIDAL);
+}
+
+#[test]
+fn flood() {
+    simulate(&FLOOD);
+}
+
+/// Several writers on one store, each with a batcher, in the worst of worlds.
+#[test]
+fn fleet() {
+    simulate(&FLEET);
+}
+
+#[test]
+fn fleet_and_atomic() {
+    simulate(&Setup { name: "fleet_and_atomic", is_atomic: true, writers: 2, ..ROUGH });
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
-        let store = MemoryStore::one_at_a_time();
-        let mut world = World::new(store.clone(), Weather::rough(), seed);
-        let count = world.run(300);
-        (format!("{count:?}"), world.trace().to_vec())
+        let mut world = World::new(FLEET, seed).unwrap();
+        world.keep_trace();
+        let count = world.run(300).unwrap();
+        (count, world.trace().to_vec())
     };
     assert_eq!(run(5), run(5));
     assert_ne!(run(5).1, run(6).1);

@@ -1,4 +1,4 @@
-//! Pools and reserved ranges as values: tables of what is refused and why, rules against other objects, properties.
+//! Pools, reserved ranges and subnets as values: tables of what is refused and why, rules against other objects, properties.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,20 +8,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipam_core::admission::{
-    Denial, FamilySettings, InUse, Metadata, Peer, cidr_label, mutate_pool, pool_create, pool_delete,
-    pool_name, pool_update, reserved_create, reserved_update,
+    Denial, FamilySettings, InUse, Metadata, Peer, Subnets, cidr_label, mutate_pool, pool_create,
+    pool_delete, pool_name, pool_update, reserved_create, reserved_update,
 };
+use ipam_core::subnet::{SubnetFields, SubnetSpec};
 use ipam_core::{
     Addr, Fault, FaultKind, Faults, LabelRequirement, LabelSelector, Origin, PoolFields, PoolName, PoolSpec,
     ReservedFields, ReservedSpec, RouteFields, nearest,
 };
 
 mod changes;
+mod controlled;
 mod peers;
 mod pool;
 mod properties;
 mod reserved;
 mod selector;
+mod subnet;
+mod subnet_changes;
 mod wire;
 
 fn name(text: &str) -> PoolName {
@@ -34,6 +38,15 @@ fn fields(subnet: &str, ips: &[&str], excluded: &[&str]) -> PoolFields {
         ips: texts(ips),
         exclude_ips: texts(excluded),
         ..PoolFields::default()
+    }
+}
+
+fn subnet_fields(subnet: &str, ips: &[&str], excluded: &[&str]) -> SubnetFields {
+    SubnetFields {
+        subnet: subnet.into(),
+        ips: texts(ips),
+        exclude_ips: texts(excluded),
+        ..SubnetFields::default()
     }
 }
 

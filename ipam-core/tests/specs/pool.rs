@@ -238,7 +238,7 @@ fn mutation_goes_as_far_as_it_can() {
     ];
     for (case, pool, version, label, first) in table {
         let pool = PoolFields { routes: Some(Vec::new()), ..pool };
-        let (stored, metadata) = mutate_pool(&pool, &Metadata::default());
+        let (stored, metadata) = mutate_pool(&pool, &Metadata::default(), Subnets::Off);
         assert_eq!(stored.ip_version, version, "{case}");
         assert_eq!(metadata.labels.get("ipam.spidernet.io/ippool-cidr").map(String::as_str), label, "{case}");
         assert_eq!(stored.ips.first().map(String::as_str), Some(first), "{case}");
@@ -249,7 +249,7 @@ fn mutation_goes_as_far_as_it_can() {
         );
         assert_eq!(metadata.finalizers, finalizers, "{case}");
         let terminating = Metadata { terminating: true, ..Metadata::default() };
-        assert_eq!(mutate_pool(&pool, &terminating), (pool, terminating), "{case}");
+        assert_eq!(mutate_pool(&pool, &terminating, Subnets::Off), (pool, terminating), "{case}");
     }
 }
 

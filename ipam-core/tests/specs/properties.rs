@@ -1,5 +1,6 @@
-//! Properties of all pools and reserved ranges.
+//! Properties of all pools, reserved ranges and subnets.
 
+use ipam_core::admission::{Preallocated, StoredSubnet, mutate_subnet, subnet_create, subnet_update};
 use proptest::prelude::*;
 
 use super::*;
@@ -21,7 +22,7 @@ fn item(v6: bool) -> impl Strategy<Value = String> {
     })
 }
 
-fn any_pool() -> impl Strategy<Value = PoolFields> {
+pub(super) fn any_pool() -> impl Strategy<Value = PoolFields> {
     any::<bool>().prop_flat_map(|v6| {
         let list = || proptest::collection::vec(item(v6), 0..5);
         let net = if v6 { "fd00::/120" } else { "10.6.0.0/24" };
@@ -39,6 +40,30 @@ fn any_pool() -> impl Strategy<Value = PoolFields> {
             },
         )
     })
+}
+
+pub(super) fn any_network() -> impl Strategy<Value = SubnetFields> {
+    (any_pool(), proptest::option::of(proptest::collection::vec((any::<u8>(), any::<u8>()), 0..3))).prop_map(
+        |(pool, routes)| {
+            let v6 = pool.subnet.contains(':');
+            let route = |(dst, gw): (u8, u8)| {
+                let (dst, gw) = if v6 {
+                    (format!("fd{dst:02x}::/16"), format!("fd00::{gw:x}"))
+                } else {
+                    (format!("{dst}.0.0.0/8"), format!("10.6.0.{gw}"))
+                };
+                RouteFields { dst, gw }
+            };
+            SubnetFields {
+                ip_version: pool.ip_version,
+                subnet: pool.subnet,
+                ips: pool.ips,
+                exclude_ips: pool.exclude_ips,
+                gateway: pool.gateway,
+                routes: routes.map(|routes| routes.into_iter().map(route).collect()),
+            }
+        },
+    )
 }
 
 /// Every address of a list, one by one: right and slow.
@@ -94,6 +119,42 @@ proptest! {
     }
 
     #[test]
+    fn a_subnet_stays_accepted_and_unchanged(network in any_network()) {
+        let (fields, metadata) = mutate_subnet(&network, &Metadata::default());
+        prop_assert_eq!(&fields, &network.normalised());
+        prop_assert_eq!(mutate_subnet(&fields, &metadata), (fields.clone(), metadata));
+        let (name, settings) = ("s".parse().unwrap(), FamilySettings::default());
+        let (peers, records): ([&PoolSpec; 0], [Preallocated<'_>; 0]) = ([], []);
+        if let Ok(accepted) = subnet_create(&name, &fields, Subnets::On(&[]), peers, settings) {
+            prop_assert_eq!(accepted.fields(), &fields);
+            let left: BTreeSet<Addr> =
+                enumerate(&network.ips).difference(&enumerate(&network.exclude_ips)).copied().collect();
+            let ranges: Vec<String> = accepted.total().ranges().map(|range| range.to_string()).collect();
+            prop_assert_eq!(enumerate(&ranges), left);
+            let no_op = subnet_update(&name, &fields, &fields, records, settings);
+            prop_assert_eq!(no_op.as_ref(), Ok(&accepted));
+            let whole = ("p", Ok(accepted.total())).into();
+            let in_use: [Preallocated<'_>; 1] = [whole];
+            prop_assert!(subnet_update(&name, &fields, &fields, in_use, settings).is_ok());
+            let wire = serde_json::to_string(&fields).unwrap();
+            prop_assert_eq!(serde_json::from_str::<SubnetFields>(&wire).unwrap(), fields);
+        }
+    }
+
+    #[test]
+    fn a_subnet_takes_the_pools_that_it_covers(network in any_network(), pool in any_pool()) {
+        let stored = PoolSpec::new(&name("p"), &pool);
+        if let (Ok(network), Ok(pool)) = (SubnetSpec::new(&"s".parse().unwrap(), &network), stored) {
+            let covers = network.family() != pool.family() || network.total().is_superset(pool.allocatable());
+            let settings = FamilySettings::default();
+            let none: [StoredSubnet<'_>; 0] = [];
+            let beside = Peer::stored("p", pool.fields());
+            let result = subnet_create(network.name(), network.fields(), Subnets::On(&none), [beside], settings);
+            prop_assert_eq!(result.is_ok(), covers);
+        }
+    }
+
+    #[test]
     fn reserved_ranges_stay_accepted_and_unchanged(ips in proptest::collection::vec(item(true), 0..5)) {
         let fields = ReservedFields { ip_version: None, ips };
         prop_assert_eq!(fields.normalised().normalised(), fields.normalised());
@@ -105,6 +166,8 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_panic(subnet in ".{0,12}", items in proptest::collection::vec("[0-9a-f.:/ -]{0,20}", 0..4)) {
+        let network = SubnetFields { subnet: subnet.clone(), ips: items.clone(), exclude_ips: items.clone(), ..SubnetFields::default() };
+        let _ = SubnetSpec::new(&"s".parse().unwrap(), &network);
         let pool = PoolFields { subnet, ips: items.clone(), exclude_ips: items, ..PoolFields::default() };
         let _ = PoolSpec::new(&name("p"), &pool);
         let pool = PoolFields { subnet: "::/0".into(), ..pool };

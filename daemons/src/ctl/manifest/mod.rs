@@ -139,8 +139,26 @@ pub(super) struct Files {
 /// Reads all objects, and holds them to their shapes. An object may come once.
 pub(super) fn read(files: &Files) -> Result<Found, Error> {
     let mut flaws = Vec::new();
+    let found = sort_out(documents(files, &mut flaws)?, &mut flaws);
+    finish(files, found.manifests.is_empty(), "apply", flaws)?;
+    Ok(found)
+}
+
+/// The objects in the text of a manifest, as `kind name`, or all that is wrong with it.
+///
+/// # Errors
+/// Every flaw, with the document and the field.
+pub fn examine(text: &str) -> Result<Vec<String>, Vec<String>> {
+    let mut flaws = Vec::new();
+    let documents = documents_of("manifest", text, &mut flaws);
+    let found = sort_out(documents, &mut flaws);
+    let named = |manifest: Manifest| format!("{} {}", manifest.object.kind(), manifest.object.name());
+    if flaws.is_empty() { Ok(found.manifests.into_iter().map(named).collect()) } else { Err(flaws) }
+}
+
+fn sort_out(documents: Vec<Document>, flaws: &mut Vec<String>) -> Found {
     let mut found = Found::default();
-    for document in documents(files, &mut flaws)? {
+    for document in documents {
         let place = document.place.clone();
         match document::subject(&document) {
             Err(flaw) => flaws.push(flaw),
@@ -155,7 +173,7 @@ pub(super) fn read(files: &Files) -> Result<Found, Error> {
                     let note = "the addresses in its status are not taken over; they belong to the cluster it is from";
                     found.notes.push(format!("{place} ({kind} {name}): {note}"));
                 }
-                let Some(object) = document::object(kind, &name, document, &mut flaws) else { continue };
+                let Some(object) = document::object(kind, &name, document, flaws) else { continue };
                 let same = |other: &&Manifest| other.object.kind() == kind && other.object.name() == name;
                 match found.manifests.iter().find(same) {
                     Some(other) => {
@@ -166,8 +184,7 @@ pub(super) fn read(files: &Files) -> Result<Found, Error> {
             }
         }
     }
-    finish(files, found.manifests.is_empty(), "apply", flaws)?;
-    Ok(found)
+    found
 }
 
 /// Reads kinds and names only: to delete an object its manifest need not be valid.
@@ -203,20 +220,23 @@ fn documents(files: &Files, flaws: &mut Vec<String>) -> Result<Vec<Document>, Er
     let mut documents = Vec::new();
     for file in &files.files {
         for file in files_at(file, files.recursive)? {
-            let text = text_of(&file)?;
-            match values(&text) {
-                Err(problem) => flaws.push(format!("{}: {problem}", shown(&file))),
-                Ok(values) => {
-                    let filled = values.into_iter().filter(|value| !value.is_null()).enumerate();
-                    for (index, value) in filled {
-                        let place = Place { file: shown(&file), document: index + 1, item: None };
-                        documents.extend(document::unfold(Document { place, value }, flaws));
-                    }
-                }
-            }
+            documents.extend(documents_of(&shown(&file), &text_of(&file)?, flaws));
         }
     }
     Ok(documents)
+}
+
+fn documents_of(file: &str, text: &str, flaws: &mut Vec<String>) -> Vec<Document> {
+    let values = values(text).unwrap_or_else(|problem| {
+        flaws.push(format!("{file}: {problem}"));
+        Vec::new()
+    });
+    let mut documents = Vec::new();
+    for (index, value) in values.into_iter().filter(|value| !value.is_null()).enumerate() {
+        let place = Place { file: file.to_owned(), document: index + 1, item: None };
+        documents.extend(document::unfold(Document { place, value }, flaws));
+    }
+    documents
 }
 
 fn is_stdin(file: &Path) -> bool {

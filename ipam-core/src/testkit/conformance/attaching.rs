@@ -6,7 +6,7 @@ use super::trial::{
 };
 use crate::owner::Owner;
 use crate::record::Attachment;
-use crate::store::{AttachmentOp, Change, Class, Store, Version};
+use crate::store::{AttachmentOp, Change, Class, PoolOp, Store, Version};
 
 pub(super) fn cases<S: Store>() -> Vec<Case<S>> {
     vec![
@@ -103,7 +103,13 @@ fn bound<S: Store>(trial: &mut Trial<S>) -> Outcome {
         equal("attachments", &holdings.attachments, &vec![eth0.clone()])?;
         equal("records", &holdings.records.len(), &2)?;
     }
-    trial.booked(&[("v4", "10.6.0.10", &old, "-"), ("v4", "10.6.0.11", &new, "eth0")])
+    trial.booked(&[("v4", "10.6.0.10", &old, "-"), ("v4", "10.6.0.11", &new, "eth0")])?;
+    // Who buries the predecessor late takes nothing from its heir.
+    let release = PoolOp::Release { address: addr("10.6.0.11")?, owner: old.clone(), seen: None };
+    let change = trial.on_pool("v4", vec![release])?;
+    trial.store(change)?;
+    trial.attach(&old, vec![AttachmentOp::Forget(addr("10.6.0.11")?)])?;
+    attached(trial, &new, &[eth0])
 }
 
 fn without_record<S: Store>(trial: &mut Trial<S>) -> Outcome {

@@ -71,7 +71,7 @@ impl Setup {
     /// Puts the pools into a store in memory.
     ///
     /// # Errors
-    /// [`MemoryError::Overlap`], which no setup of the suite gives.
+    /// [`BooksError::Overlap`](crate::BooksError::Overlap), which no setup of the suite gives.
     pub fn memory(&self, store: MemoryStore) -> Result<MemoryStore, MemoryError> {
         for pool in &self.pools {
             store.put_pool(pool.clone(), self.reserved(pool.family()))?;

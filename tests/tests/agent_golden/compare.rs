@@ -1,0 +1,128 @@
+//! What is the same: codes and values exactly, lists of addresses and routes as sets, texts by how they begin.
+//!
+//! The original joins several reasons in an order that is random, so those in brackets are compared as sets, and says equal
+//! ones once. Where our text says more it says so after the original's words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::calls::Answer;
+use crate::golden::{Call, Case, Mended, MendedAnswer};
+use crate::world::World;
+
+/// One answer against its record.
+pub(crate) fn same_answer(call: &Call, answer: &Answer) -> Result<()> {
+    match answer {
+        Ok(body) => {
+            ensure!(call.code == Some(200), "want {:?} {}, got 200 {body}", call.code, call.answer);
+            ensure!(unordered(body) == unordered(&call.answer), "want {}, got {body}", call.answer);
+        }
+        Err(text) => {
+            let want = call.answer.as_str().unwrap_or_default();
+            ensure!(call.code == Some(500), "want {:?} {}, got 500 {text}", call.code, call.answer);
+            ensure!(begins(text, want), "want {want:?}…, got {text:?}");
+        }
+    }
+    Ok(())
+}
+
+/// One answer against the mended one.
+pub(crate) fn same_mended(want: &MendedAnswer, answer: &Answer) -> Result<()> {
+    match (want, answer) {
+        (MendedAnswer::Given(want), Ok(body)) => {
+            ensure!(unordered(body) == unordered(want), "want {want}, got {body}");
+        }
+        (MendedAnswer::Refused { refused }, Err(text)) => {
+            ensure!(text.starts_with(refused), "want {refused:?}…, got {text:?}");
+        }
+        (want, got) => bail!("want {want:?}, got {got:?}"),
+    }
+    Ok(())
+}
+
+/// The state afterwards against the record.
+pub(crate) fn same_state(case: &Case, world: &World) -> Result<()> {
+    let mut want = BTreeMap::new();
+    for (pool, after) in &case.after.pools {
+        if let Some(text) = after.status.get("allocatedIPs").and_then(Value::as_str) {
+            let records: Option<BTreeMap<String, Value>> =
+                serde_json::from_str(text).context("allocatedIPs")?;
+            let mut own = BTreeMap::new();
+            for (address, record) in records.unwrap_or_default() {
+                let part = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                own.insert(address, (part("pod"), part("podUid")));
+            }
+            want.insert(pool.clone(), own);
+        }
+    }
+    let got = records(world, |pod, uid| (pod, uid));
+    want.retain(|_, records| !records.is_empty());
+    ensure!(want == got, "records: want {want:?}, got {got:?}");
+
+    let stored =
+        |ips: &mut dyn Iterator<Item = Value>| ips.map(|entry| unordered(&entry)).collect::<Vec<_>>();
+    let mut endpoints = BTreeMap::new();
+    for after in &case.after.endpoints {
+        let ips = after.status.pointer("/current/ips").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut entries = stored(&mut ips.into_iter());
+        entries.sort_by_key(Value::to_string);
+        endpoints.insert((after.metadata.namespace.clone(), after.metadata.name.clone()), entries);
+    }
+    let own = world.endpoints.iter().map(|(key, endpoint)| {
+        let mut entries = stored(&mut endpoint.entries.iter().map(crate::endpoint::Entry::stored));
+        entries.sort_by_key(Value::to_string);
+        (key.clone(), entries)
+    });
+    let own: BTreeMap<_, _> = own.collect();
+    ensure!(endpoints == own, "endpoints: want {endpoints:?}, got {own:?}");
+    Ok(())
+}
+
+/// The records afterwards against the mended ones.
+pub(crate) fn same_records(mended: &Mended, world: &World) -> Result<()> {
+    let got = records(world, |pod, _| pod);
+    ensure!(got == mended.records, "records: want {:?}, got {got:?}", mended.records);
+    Ok(())
+}
+
+fn records<T>(world: &World, of: impl Fn(String, String) -> T) -> BTreeMap<String, BTreeMap<String, T>> {
+    let mut all: BTreeMap<String, BTreeMap<String, T>> = BTreeMap::new();
+    for (pool, record) in world.store.records() {
+        let pod = format!("{}/{}", record.owner.scope(), record.owner.name());
+        let record_of = of(pod, record.owner.uid().to_owned());
+        all.entry(pool.to_string()).or_default().insert(record.address.to_string(), record_of);
+    }
+    all
+}
+
+/// Lists are sets here, and a list of nothing is nothing.
+fn unordered(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(unordered).collect();
+            items.sort_by_key(Value::to_string);
+            items.into()
+        }
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), unordered(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Whether a text begins with another one, reasons in brackets in any order.
+fn begins(text: &str, want: &str) -> bool {
+    if text.starts_with(want) {
+        return true;
+    }
+    let reasons = |text: &str| -> Option<(String, BTreeSet<String>)> {
+        let (head, list) = text.split_once(": [")?;
+        Some((head.to_owned(), list.strip_suffix(']')?.split(", ").map(str::to_owned).collect()))
+    };
+    match (reasons(text), reasons(want)) {
+        (Some(own), Some(want)) => own == want,
+        _ => false,
+    }
+}

@@ -1,0 +1,161 @@
+//! What a pod has: the entries of its endpoint, and the answer that is made of them.
+
+use anyhow::{Context, Result, anyhow};
+use ipam_core::annotation::CustomRoute;
+use ipam_core::select::{Claim, claim};
+use ipam_core::{Allocation, Family, IpRange, Nic, NicRequest};
+use serde_json::{Map, Value, json};
+
+/// The endpoint of a pod.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The name that it is stored under; empty until a NIC claims it.
+    pub(crate) name: String,
+    /// What was asked for it; the store knows its NIC by the name in here.
+    pub(crate) request: NicRequest,
+    pub(crate) clean_gateway: bool,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) routes: Vec<Written>,
+}
+
+/// An address with what its pool says of it, as written.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Address {
+    pub(crate) family: Family,
+    /// With the prefix length of the pool's subnet.
+    pub(crate) text: String,
+    pub(crate) pool: String,
+    pub(crate) gateway: Option<String>,
+    range: IpRange,
+}
+
+/// A route as written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    dst: String,
+    gw: String,
+}
+
+impl Endpoint {
+    /// Finds the entry of a NIC and gives it its name, if it has none.
+    pub(crate) fn claim(&mut self, nic: &Nic) -> bool {
+        let names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        match claim(&names, nic) {
+            Ok(Claim::Own(_)) => true,
+            Ok(Claim::Rename(at)) => {
+                if let Some(entry) = self.entries.get_mut(at) {
+                    entry.name = nic.to_string();
+                }
+                true
+            }
+            Ok(Claim::All) | Err(_) => false,
+        }
+    }
+}
+
+impl Entry {
+    /// The entry of the NIC at this place of an allocation, without custom routes.
+    pub(crate) fn new(
+        name: &str,
+        clean_gateway: bool,
+        request: NicRequest,
+        allocation: &Allocation,
+    ) -> Result<Self> {
+        let mut entry =
+            Self { name: name.to_owned(), request, clean_gateway, addresses: Vec::new(), routes: Vec::new() };
+        entry.addresses = entry.addresses_of(allocation)?;
+        for address in &entry.addresses {
+            let pool = allocation.pool(&address.pool.parse()?).context("the pool of an address")?;
+            let routes = pool.routes().iter().zip(pool.fields().routes.iter().flatten());
+            entry.routes.extend(routes.map(|(route, written)| Written {
+                dst: route.dst_text().to_owned(),
+                gw: written.gw.clone(),
+            }));
+        }
+        Ok(entry)
+    }
+
+    /// What an allocation has for this entry.
+    pub(crate) fn addresses_of(&self, allocation: &Allocation) -> Result<Vec<Address>> {
+        let nic = &self.request.nic;
+        let attachment = allocation.attachments.iter().find(|attachment| attachment.nic == *nic);
+        let mut addresses = Vec::new();
+        for assignment in &attachment.context("a NIC got nothing")?.assignments {
+            let pool =
+                allocation.pool(&assignment.pool).ok_or_else(|| anyhow!("no pool {}", assignment.pool))?;
+            addresses.push(Address {
+                family: pool.family(),
+                text: format!("{}/{}", assignment.address, pool.subnet_prefix()),
+                pool: pool.name().to_string(),
+                gateway: pool.fields().gateway.clone().filter(|gateway| !gateway.is_empty()),
+                range: IpRange::of_net(&pool.subnet()),
+            });
+        }
+        Ok(addresses)
+    }
+
+    /// Takes a custom route if its gateway is in a subnet of this entry.
+    pub(crate) fn take(&mut self, route: &CustomRoute) -> bool {
+        let is_here = self.addresses.iter().any(|address| address.range.contains(route.gw()));
+        if is_here {
+            self.routes.push(Written { dst: route.dst_text().to_owned(), gw: route.gw_text().to_owned() });
+        }
+        is_here
+    }
+
+    /// As the status of a SpiderEndpoint has it.
+    pub(crate) fn stored(&self) -> Value {
+        let mut entry =
+            Map::from_iter([("interface".to_owned(), json!(self.name)), ("vlan".to_owned(), json!(0))]);
+        for Address { family, text, pool, gateway, .. } in &self.addresses {
+            let key = family.to_string().to_lowercase();
+            entry.insert(format!("{key}Pool"), json!(pool));
+            if let Some(gateway) = gateway {
+                entry.insert(format!("{key}Gateway"), json!(gateway));
+                entry.insert("cleanGateway".to_owned(), json!(self.clean_gateway));
+            }
+            entry.insert(key, json!(text));
+        }
+        if !self.routes.is_empty() {
+            let routes = self.routes.iter().map(|route| json!({ "dst": route.dst, "gw": route.gw }));
+            entry.insert("routes".to_owned(), routes.collect());
+        }
+        entry.into()
+    }
+}
+
+/// The body of an answer: all entries, each under the name that `name` gives it.
+pub(crate) fn answer(entries: &[Entry], name: impl Fn(&Entry) -> String) -> Value {
+    let (mut ips, mut routes): (Vec<Map<String, Value>>, Vec<Value>) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let nic = name(entry);
+        for Address { family, text, pool, gateway, .. } in &entry.addresses {
+            let mut parts = Map::from_iter([
+                ("address".to_owned(), json!(text)),
+                ("ipPool".to_owned(), json!(pool)),
+                ("nic".to_owned(), json!(nic)),
+                ("version".to_owned(), json!(family.number())),
+            ]);
+            parts.extend(gateway.iter().map(|gateway| ("gateway".to_owned(), json!(gateway))));
+            ips.push(parts);
+            if let Some(gateway) = gateway.as_ref().filter(|_| !entry.clean_gateway) {
+                let dst = match family {
+                    Family::V4 => "0.0.0.0/0",
+                    Family::V6 => "::/0",
+                };
+                routes.push(json!({ "dst": dst, "gw": gateway, "ifName": nic }));
+            }
+        }
+        routes.extend(
+            entry.routes.iter().map(|Written { dst, gw }| json!({ "dst": dst, "gw": gw, "ifName": nic })),
+        );
+    }
+    let routes = if routes.is_empty() { Value::Null } else { routes.into() };
+    json!({ "ips": ips, "routes": routes })
+}

@@ -1,0 +1,147 @@
+//! Replays what the Go original's agent answered (`tests/golden`, see the README there) against `ipam-core` with a store in memory.
+//!
+//! Each case is replayed as recorded, replayed against a mended answer, or left out by name with the reason. The numbers of all three
+//! are asserted, so that no case drops out in silence.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    reason = "what is left out or mended is told; the lint spares test functions only"
+)]
+
+mod calls;
+mod compare;
+mod endpoint;
+mod golden;
+mod table;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::compare::{same_answer, same_mended, same_records, same_state};
+use crate::golden::{Case, Mended, Step, cases, mended};
+use crate::table::LEFT_OUT;
+use crate::world::World;
+
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Counts {
+    as_recorded: usize,
+    mended: usize,
+    left_out: usize,
+}
+
+#[test]
+fn annotations() -> Result<()> {
+    check_file("annotations", &Counts { as_recorded: 30, mended: 2, left_out: 0 })
+}
+
+#[test]
+fn selection() -> Result<()> {
+    check_file("selection", &Counts { as_recorded: 30, mended: 6, left_out: 0 })
+}
+
+#[test]
+fn affinity() -> Result<()> {
+    check_file("affinity", &Counts { as_recorded: 33, mended: 1, left_out: 0 })
+}
+
+#[test]
+fn multi_nic() -> Result<()> {
+    check_file("multi-nic", &Counts { as_recorded: 14, mended: 4, left_out: 0 })
+}
+
+#[test]
+fn dual_stack() -> Result<()> {
+    check_file("dual-stack", &Counts { as_recorded: 10, mended: 2, left_out: 0 })
+}
+
+#[test]
+fn reserved_ip() -> Result<()> {
+    check_file("reserved-ip", &Counts { as_recorded: 8, mended: 0, left_out: 0 })
+}
+
+#[test]
+fn basic() -> Result<()> {
+    check_file("basic", &Counts { as_recorded: 25, mended: 2, left_out: 9 })
+}
+
+#[test]
+fn errors() -> Result<()> {
+    check_file("errors", &Counts { as_recorded: 3, mended: 1, left_out: 28 })
+}
+
+fn check_file(file: &str, want: &Counts) -> Result<()> {
+    let mended: BTreeMap<String, Mended> = mended(file)?;
+    let left_out: BTreeMap<&str, &str> = LEFT_OUT
+        .iter()
+        .filter(|(of, _, _)| *of == file)
+        .flat_map(|(_, reason, names)| names.iter().map(move |name| (*name, *reason)))
+        .collect();
+    let mut counts = Counts::default();
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in cases(file)? {
+        seen.insert(case.name.clone());
+        if let Some(reason) = left_out.get(case.name.as_str()) {
+            counts.left_out += 1;
+            println!("left out: {file}/{}: {reason}", case.name);
+            continue;
+        }
+        let mended = mended.get(&case.name);
+        match mended {
+            Some(one) => {
+                counts.mended += 1;
+                println!("mended: {file}/{}: {} ({})", case.name, one.difference, one.rule);
+            }
+            None => {
+                counts.as_recorded += 1;
+                ensure!(case.mend.is_none(), "{file}/{}: the record wants a mended answer", case.name);
+            }
+        }
+        if let Err(problem) = replay(&case, mended) {
+            wrong.push(format!("{file}/{}: {problem:#}", case.name));
+        }
+    }
+    for name in mended.keys().map(String::as_str).chain(left_out.keys().copied()) {
+        ensure!(seen.contains(name), "{file}/{name} is in a table, but there is no such case");
+    }
+    ensure!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+    ensure!(&counts == want, "cases of {file} came or went: adapt the tables and these numbers: {counts:?}");
+    Ok(())
+}
+
+fn replay(case: &Case, mended: Option<&Mended>) -> Result<()> {
+    let mut world = World::new(case)?;
+    let mut mended_answers = mended.map(|mended| mended.answers.iter());
+    for (number, step) in case.steps.iter().enumerate() {
+        let call = match step {
+            Step::Api(step) => {
+                world.apply(step)?;
+                continue;
+            }
+            Step::Call(call) => call,
+        };
+        let result = match call.call.as_str() {
+            "POST /v1/ipam/ip" => {
+                let answer = world.add(&call.body()?)?;
+                match &mut mended_answers {
+                    Some(answers) => {
+                        same_mended(answers.next().context("a mended answer is missing")?, &answer)
+                    }
+                    None => same_answer(call, &answer),
+                }
+            }
+            "DELETE /v1/ipam/ip" => {
+                ensure!(call.code == Some(200), "a release that fails");
+                world.del(&call.body()?)
+            }
+            other => bail!("no rule for {other}"),
+        };
+        result.with_context(|| format!("step {number}"))?;
+    }
+    match mended {
+        Some(mended) => same_records(mended, &world),
+        None => same_state(case, &world),
+    }
+}

@@ -1,0 +1,223 @@
+//! The cluster of a case: objects as values, records and attachments in a store in memory.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use ipam_core::select::source::{SubnetFeature, Switches};
+use ipam_core::select::{Catalogue, ListedPool, Standing};
+use ipam_core::testkit::MemoryStore;
+use ipam_core::{
+    Change, Family, Owner, PoolFields, PoolName, PoolOp, PoolSpec, RangeSet, Record, ReservedFields,
+    ReservedSpec, Store, Time, Version,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::endpoint::Endpoint;
+use crate::golden::{Api, Case, Object};
+
+/// Marks a pool as made for one workload.
+const AUTO_LABEL: &str = "ipam.spidernet.io/owner-application-name";
+
+/// Objects by kind, namespace and name.
+type Key = (String, String, String);
+
+#[derive(Debug)]
+pub(crate) struct World {
+    objects: BTreeMap<Key, Object>,
+    pub(crate) store: MemoryStore,
+    /// By namespace and name of the pod.
+    pub(crate) endpoints: BTreeMap<(String, String), Endpoint>,
+    pub(crate) switches: Switches,
+    /// `MULTUS_CLUSTER_NETWORK`.
+    pub(crate) cluster_network: Option<String>,
+}
+
+/// One record as a pool's status has it.
+#[derive(Deserialize)]
+struct StoredRecord {
+    pod: String,
+    #[serde(rename = "podUid")]
+    uid: String,
+}
+
+impl World {
+    /// The fixture of the recorder, and what the case gives besides.
+    pub(crate) fn new(case: &Case) -> Result<Self> {
+        let is_on = |key: &str| case.agent.get(key).is_none_or(|value| value.as_bool() == Some(true));
+        let subnets = match (is_on("enableSpiderSubnet"), is_on("enableAutoPoolForApplication")) {
+            (false, _) => SubnetFeature::Off,
+            (true, false) => SubnetFeature::WithoutAutoPools,
+            (true, true) => SubnetFeature::AutoPools,
+        };
+        let cluster_network = match case.agent.get("MULTUS_CLUSTER_NETWORK") {
+            Some(value) => value.as_str().map(str::to_owned),
+            None => Some("kube-system/macvlan-conf".to_owned()),
+        };
+        let mut world = Self {
+            objects: BTreeMap::new(),
+            store: MemoryStore::atomic(),
+            endpoints: BTreeMap::new(),
+            switches: Switches { v4: is_on("enableIPv4"), v6: is_on("enableIPv6"), subnets },
+            cluster_network,
+        };
+        for fixture in [
+            r#"{"kind":"Node","metadata":{"name":"n1","labels":{"kubernetes.io/hostname":"n1","zone":"z1"}}}"#,
+            r#"{"kind":"Node","metadata":{"name":"n2","labels":{"zone":"z2"}}}"#,
+            r#"{"kind":"Namespace","metadata":{"name":"spiderpool"}}"#,
+            r#"{"kind":"Namespace","metadata":{"name":"t","labels":{"team":"a"}}}"#,
+        ] {
+            world.put(serde_json::from_str(fixture)?)?;
+        }
+        for object in &case.given {
+            world.put(object.clone())?;
+        }
+        Ok(world)
+    }
+
+    pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
+        self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The owner that a pod is.
+    pub(crate) fn owner(pod: &Object) -> Result<Owner> {
+        let (namespace, name) = (&pod.metadata.namespace, &pod.metadata.name);
+        Ok(Owner::pod(namespace, name, &format!("${{uid:{namespace}.{name}}}"))?)
+    }
+
+    pub(crate) fn catalogue(&self) -> Result<Catalogue> {
+        self.of_kind("SpiderIPPool").map(listed).collect()
+    }
+
+    /// What somebody else does.
+    pub(crate) fn apply(&mut self, step: &Api) -> Result<()> {
+        let mut object = step.object.clone();
+        let old = self.get(&object.kind, &object.metadata.namespace, &object.metadata.name).cloned();
+        match step.api.as_str() {
+            "create" => {}
+            // A pod goes when its kubelet lets it, an object with a finalizer when that is taken away.
+            "delete" => {
+                object = old.context("nothing to delete")?;
+                if object.kind != "Pod" && object.metadata.finalizers.is_empty() {
+                    return self.remove(&object);
+                }
+                object.metadata.deletion_timestamp = Some("now".to_owned());
+            }
+            "patch" | "patch-status" => {
+                object = old.context("nothing to patch")?;
+                for (part, value) in [("spec", &mut object.spec), ("status", &mut object.status)] {
+                    merge(value, step.patch.get(part).unwrap_or(&Value::Object(serde_json::Map::new())));
+                }
+            }
+            other => bail!("no such step: {other}"),
+        }
+        self.put(object)?;
+        Ok(())
+    }
+
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+        self.objects.values().filter(move |object| object.kind == kind)
+    }
+
+    fn put(&mut self, object: Object) -> Result<()> {
+        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
+        let is_stored = matches!(object.kind.as_str(), "SpiderIPPool" | "SpiderReservedIP");
+        let pool = (object.kind == "SpiderIPPool").then(|| object.clone());
+        self.objects.insert(key, object);
+        if is_stored {
+            self.reshape()?;
+        }
+        pool.map_or(Ok(()), |pool| self.set_records(&pool))
+    }
+
+    fn remove(&mut self, object: &Object) -> Result<()> {
+        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
+        self.objects.remove(&key);
+        if object.kind == "SpiderIPPool" {
+            self.store.drop_pool(&object.metadata.name.parse()?);
+        }
+        self.reshape()
+    }
+
+    /// Gives the store the pools as they are now. One that is stored with faults is never a candidate, so it isn't there.
+    fn reshape(&self) -> Result<()> {
+        let mut reserved = [RangeSet::empty(Family::V4), RangeSet::empty(Family::V6)];
+        for object in self.of_kind("SpiderReservedIP") {
+            let fields: ReservedFields = serde_json::from_value(object.spec.clone())?;
+            // Without a version, which admission fills in, the original takes it for neither family's.
+            if object.metadata.deletion_timestamp.is_none() && fields.ip_version.is_some() {
+                let spec = ReservedSpec::new(&object.metadata.name.parse()?, &fields)?;
+                for own in reserved.iter_mut().filter(|own| own.family() == spec.ranges().family()) {
+                    *own = own.union(spec.ranges());
+                }
+            }
+        }
+        for pool in self.of_kind("SpiderIPPool") {
+            if let Some(spec) = listed(pool)?.spec() {
+                let own = reserved.iter().find(|own| own.family() == spec.family()).context("a family")?;
+                self.store.put_pool(PoolSpec::clone(spec), own.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the records those of the pool's status, which somebody has written.
+    fn set_records(&mut self, pool: &Object) -> Result<()> {
+        let name: PoolName = pool.metadata.name.parse()?;
+        if listed(pool)?.spec().is_none() {
+            return Ok(());
+        }
+        let Some(status) = pool.status.as_object().filter(|status| !status.is_empty()) else { return Ok(()) };
+        let text = status.get("allocatedIPs").and_then(Value::as_str).unwrap_or("{}");
+        let wanted: Option<BTreeMap<String, StoredRecord>> = serde_json::from_str(text)?;
+        let mut ops = Vec::new();
+        for (of, record) in self.store.records() {
+            if of == name {
+                ops.push(PoolOp::Release { address: record.address, owner: record.owner, seen: None });
+            }
+        }
+        for (address, StoredRecord { pod, uid }) in wanted.unwrap_or_default() {
+            let (namespace, pod) = pod.split_once('/').context("a record of no pod")?;
+            let owner = Owner::pod(namespace, pod, &uid)?;
+            // Recorded addresses may be excluded or reserved by now.
+            ops.push(PoolOp::TakeAgain(Record { address: address.parse()?, owner, stamp: None }));
+        }
+        let change = Change::Pool {
+            pool: name,
+            version: Version::ANY,
+            ops,
+            now: Time::default(),
+            cooldown: std::time::Duration::ZERO,
+        };
+        self.store.commit(&[change])?;
+        Ok(())
+    }
+}
+
+fn listed(pool: &Object) -> Result<ListedPool> {
+    let fields: PoolFields = serde_json::from_value(pool.spec.clone())?;
+    let standing = Standing {
+        is_terminating: pool.metadata.deletion_timestamp.is_some(),
+        is_auto: pool.metadata.labels.contains_key(AUTO_LABEL),
+    };
+    Ok(ListedPool::new(pool.metadata.name.parse()?, &fields, standing))
+}
+
+/// A JSON merge patch (RFC 7396).
+fn merge(value: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *value = patch.clone();
+        return;
+    };
+    if !value.is_object() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(members) = value else { return };
+    for (key, change) in patch {
+        if change.is_null() {
+            members.remove(key);
+        } else {
+            merge(members.entry(key.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
