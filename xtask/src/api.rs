@@ -3,6 +3,7 @@
 //! The text is made of rustdoc's JSON, whose form changes with the compiler. The crate that reads it is pinned to one form; with a
 //! compiler of another form the check says so and is listed as skipped.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +11,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use lexopt::Parser;
 use lexopt::prelude::{Long, Short, Value as Word};
-use public_api::PublicApi;
 use serde_json::Value;
 
 use crate::process::Call;
@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 const CRATES: &[&str] = &["ipam-core", "ipam-local"];
 /// The form that the pinned `public-api` reads: that of Rust 1.95.
 const FORMAT: u64 = 57;
+/// A trait that comes with each derived `PartialEq` and that nobody can name.
+const NOISE: &str = "core::marker::StructuralPartialEq";
 /// In each crate's folder.
 const FILE: &str = "public-api.txt";
 /// Lines of a difference that are shown; the file has them all.
@@ -65,13 +67,16 @@ pub(crate) fn check(workspace: &Workspace, log: &std::path::Path, is_blessing: b
                 "rustdoc of this compiler writes JSON of {has}; {FORMAT} is read here, that of Rust 1.95"
             )));
         }
-        let api = public_api::Builder::from_rustdoc_json(&json)
-            .omit_blanket_impls(true)
-            .omit_auto_trait_impls(true)
-            .omit_auto_derived_impls(true)
-            .build()
-            .with_context(|| format!("{}: not understood", json.display()))?;
-        let now = lines(&api);
+        let items = |without_derived: bool| -> Result<Vec<String>> {
+            let api = public_api::Builder::from_rustdoc_json(&json)
+                .omit_blanket_impls(true)
+                .omit_auto_trait_impls(true)
+                .omit_auto_derived_impls(without_derived)
+                .build()
+                .with_context(|| format!("{}: not understood", json.display()))?;
+            Ok(api.items().map(ToString::to_string).collect())
+        };
+        let now = lines(&items(false)?, &items(true)?);
         let path = workspace.root().join(name).join(FILE);
         let before = fs::read_to_string(&path).unwrap_or_default();
         if before == now {
@@ -95,9 +100,13 @@ pub(crate) fn check(workspace: &Workspace, log: &std::path::Path, is_blessing: b
     )
 }
 
-/// One item a line, in order.
-fn lines(api: &PublicApi) -> String {
-    api.items().map(|item| format!("{item}\n")).collect()
+/// One item a line, in order. Of what is derived the `impl` itself, since a trait that is gone breaks users; its functions are
+/// those of the trait.
+fn lines(all: &[String], without_derived: &[String]) -> String {
+    let written: HashSet<&String> = without_derived.iter().collect();
+    let is_shown =
+        |item: &&String| written.contains(item) || (item.starts_with("impl") && !item.contains(NOISE));
+    all.iter().filter(is_shown).map(|item| format!("{item}\n")).collect()
 }
 
 fn show(name: &str, before: &str, now: &str) {
@@ -124,4 +133,25 @@ fn rustdoc_json(workspace: &Workspace, name: &str, log: &std::path::Path) -> Res
         .quiet()
         .run(log, |_| {})?;
     Ok(target.join("doc").join(format!("{}.json", name.replace('-', "_"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn of_what_is_derived_the_trait_is_shown_and_its_functions_are_not() {
+        let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let written = ["pub struct a::B", "impl a::B", "pub fn a::B::new() -> Self"];
+        let derived = [
+            "impl core::clone::Clone for a::B",
+            "pub fn a::B::clone(&self) -> a::B",
+            "impl core::marker::StructuralPartialEq for a::B",
+        ];
+        let text = lines(&owned(&[&written[..], &derived[..]].concat()), &owned(&written));
+        assert_eq!(
+            text,
+            "pub struct a::B\nimpl a::B\npub fn a::B::new() -> Self\nimpl core::clone::Clone for a::B\n"
+        );
+    }
 }

@@ -83,7 +83,8 @@ impl Workspace {
 
     /// Names of all crates that a library of ours is built with when it has these features, itself not among them.
     pub(crate) fn dependencies_of(&self, name: &str, features: &str) -> Result<Vec<String>> {
-        let args = ["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+        let args =
+            ["tree", "--edges", "normal,build", "--target", "all", "--prefix", "none", "--format", "{p}"];
         let tree = stdout_of(
             Command::new("cargo")
                 .args(args)

@@ -4,6 +4,7 @@
 
 mod markdown;
 mod purity;
+mod rust;
 mod text;
 
 use std::collections::BTreeSet;
@@ -62,9 +63,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         // Binary files are nobody's prose.
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let mut findings = text::check(path, &text);
-        if path.starts_with("ipam-core/src/") {
-            findings.extend(purity::check(&text));
-        }
+        findings.extend(purity::check(path, &text));
         if path.ends_with(".md") {
             let exists = |target: &Path| root.join(target).exists();
             findings.extend(markdown::broken_links(path, &text, exists));
