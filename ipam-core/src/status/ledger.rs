@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::canonical::is_odd;
 use super::{AllocatedIp, AllocatedIps, StatusError, Workload};
 use crate::addr::Addr;
 use crate::ledger::PoolState;
@@ -49,7 +48,6 @@ impl AllocatedIps {
         let mut new = Self::new(self.family);
         new.text.reserve(self.text.len());
         new.entries.reserve(state.len());
-        new.odd = self.odd;
         let mut known = 0_usize;
         for ip in self.iter() {
             let Some(address) = ip.address else {
@@ -72,7 +70,7 @@ impl AllocatedIps {
                     }
                 }
                 // Nobody holds it, or somebody has decided who does: then there is one entry, in our spelling.
-                None | Some(_) => new.odd -= usize::from(self.odd > 0 && is_odd(ip.key, Some(address))),
+                None | Some(_) => {}
             }
         }
         if known < state.len() {
@@ -85,6 +83,7 @@ impl AllocatedIps {
             }
             new.sort();
         }
+        debug_assert!(new.is_sound(), "the records must be sound after an update");
         *self = new;
         Ok(())
     }

@@ -151,7 +151,9 @@ impl AllocatedIps {
     /// which addresses are held, and nothing may be taken from the pool or written to it. An entry that is well-formed but
     /// makes no sense is not an error but a [flaw](Self::flaws).
     pub fn parse(family: Family, field: Option<&str>) -> Result<Self, StatusError> {
-        field.map_or_else(|| Ok(Self::new(family)), |text| read::parse(family, text))
+        let ips = field.map_or_else(|| Ok(Self::new(family)), |text| read::parse(family, text))?;
+        debug_assert!(ips.is_sound(), "records must be sound when they were read");
+        Ok(ips)
     }
 
     /// The pool's family, which says what its keys must be.
@@ -223,9 +225,9 @@ impl AllocatedIps {
         }
         let key = key.unwrap_or_else(|| address.to_string());
         let at = self.entries.partition_point(|entry| self.view(entry).key < key.as_str());
-        self.odd += usize::from(is_odd(&key, Some(address)));
         let entry = self.store(&key, Some(address), &pod, owner.uid());
         self.entries.insert(at, entry);
+        debug_assert!(self.is_sound(), "the records must be sound after a change");
         Ok(())
     }
 
@@ -238,6 +240,7 @@ impl AllocatedIps {
         for index in held.iter().rev() {
             self.remove(*index);
         }
+        debug_assert!(self.is_sound(), "the records must be sound after a release");
         !held.is_empty()
     }
 
@@ -287,7 +290,16 @@ impl AllocatedIps {
         self.text.push_str(key);
         self.text.push_str(pod);
         self.text.push_str(uid);
+        self.odd += usize::from(is_odd(key, address));
         Entry { address, at, key: key.len(), pod: pod.len(), uid: uid.len() }
+    }
+
+    /// What must hold at any time.
+    fn is_sound(&self) -> bool {
+        let odd = self.iter().filter(|ip| is_odd(ip.key, ip.address)).count();
+        let live: usize = self.entries.iter().map(Entry::len).sum();
+        let is_sorted = self.iter().zip(self.iter().skip(1)).all(|(one, next)| one.key < next.key);
+        odd == self.odd && live + self.dead == self.text.len() && is_sorted
     }
 
     /// Takes an entry out; its key.

@@ -95,6 +95,16 @@ fn one_address_under_two_spellings() {
     );
 }
 
+/// Half a surrogate pair is read on another way than everything else.
+#[test]
+fn odd_spellings_beside_half_a_surrogate_pair() {
+    let text = r#"{"FD00::2":{"pod":"t/a","podUid":"u"},"FD00::2":{"pod":"t/b","podUid":"w"},"fd00::1":{"pod":"\ud800"}}"#;
+    let mut ips = read(Family::V6, text);
+    assert_eq!((ips.len(), ips.get(addr("fd00::2")).unwrap().pod), (2, "t/b"));
+    assert!(ips.release(addr("fd00::2"), "w"));
+    assert_eq!(ips.to_text().unwrap(), "{\"fd00::1\":{\"pod\":\"\u{fffd}\",\"podUid\":\"\"}}");
+}
+
 #[test]
 fn a_record_that_names_nobody_holds_its_address() {
     for (record, rewritten, problem) in [
