@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod bench;
+mod crds;
 mod demo;
 mod packages;
 mod process;
@@ -31,6 +32,8 @@ Usage: cargo xtask COMMAND
        --list             name the steps
   tidy                    only the rules of the house that no other tool checks
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
+  crds [DIR]              write the CustomResourceDefinitions that the types of ipam-k8s make; without DIR, to ipam-k8s/crds
+       --check            only compare
 ";
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn run() -> Result<ExitCode> {
             "test" => test::main(parser),
             "tidy" => tidy::main(parser),
             "bench" => bench::main(parser),
+            "crds" => crds::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),
         },
