@@ -1,7 +1,7 @@
 //! Writing only what changed, so that fields of others stay: see the module [`crd`](crate::crd).
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::crd::{Custom, Kind, StatusPlace, StatusSubresource};
 use crate::error::Error;
@@ -74,12 +74,12 @@ impl<K: Kind> Custom<K> {
         if parts.is_empty() {
             return Ok(None);
         }
-        match parts.entry("metadata").or_insert_with(|| json!({})) {
-            Value::Object(metadata) => {
-                metadata.insert("resourceVersion".to_owned(), version.into());
-            }
-            other => *other = json!({ "resourceVersion": version }),
-        }
+        let mut metadata = match parts.remove("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            Some(_) | None => Map::new(),
+        };
+        metadata.insert("resourceVersion".to_owned(), version.into());
+        parts.insert("metadata".to_owned(), Value::Object(metadata));
         Ok(Some(Value::Object(parts)))
     }
 
