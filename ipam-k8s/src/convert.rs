@@ -128,15 +128,13 @@ impl IPPoolSpec {
 }
 
 fn set_routes(routes: &mut Option<Vec<Route>>, wanted: Option<&[RouteFields]>) {
-    let mut had = routes.take().unwrap_or_default();
-    *routes = wanted.map(|wanted| {
-        let same = |wanted: &RouteFields| {
-            let at = had.iter().position(|one| one.dst == wanted.dst && one.gw == wanted.gw)?;
-            Some(had.remove(at))
-        };
-        let mut same = same;
-        wanted.iter().map(|one| same(one).unwrap_or_else(|| Route::from(one))).collect()
-    });
+    let mut read = routes.take().unwrap_or_default();
+    let mut as_read = |wanted: &RouteFields| {
+        let at = read.iter().position(|one| one.dst == wanted.dst && one.gw == wanted.gw)?;
+        Some(read.remove(at))
+    };
+    *routes = wanted
+        .map(|wanted| wanted.iter().map(|one| as_read(one).unwrap_or_else(|| Route::from(one))).collect());
 }
 
 fn set_selector(selector: &mut Option<LabelSelector>, wanted: Option<&ipam_core::LabelSelector>) {
