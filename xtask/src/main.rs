@@ -10,6 +10,7 @@
 mod api;
 mod artifacts;
 mod bench;
+mod crds;
 mod demo;
 mod golden;
 mod packages;
@@ -35,6 +36,8 @@ Usage: cargo xtask COMMAND
   api [--bless]           hold the public API of the libraries against their public-api.txt, or write those anew
   golden admission FOLDER replay recorded answers of the Go original, and print each difference
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
+  crds [DIR]              write the CustomResourceDefinitions that the types of ipam-k8s make; without DIR, to ipam-k8s/crds
+       --check            only compare
 ";
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn run() -> Result<ExitCode> {
             "api" => api::main(parser),
             "golden" => golden::main(parser),
             "bench" => bench::main(parser),
+            "crds" => crds::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),
         },

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod convert;
+pub mod crd;
+mod error;
+mod patch;
+
+pub use convert::{from_selector, to_selector};
+pub use error::Error;
