@@ -2,6 +2,8 @@
 //! or installed once into a cache outside the tree.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,6 +25,12 @@ pub const DISTRIBUTION_PLUGINS: &str = "/usr/lib/cni";
 
 /// The runtime's side of GC: `libcni-gc` of this package.
 const LIBCNI_GC: &str = "LIBCNI_GC";
+
+/// The control plane of Kubernetes.
+const CONTROL_PLANE: &str = "SPIDERPOOL_CONTROL_PLANE";
+/// The version in `control-plane/go.mod`; without the flags made of it an API server reports none.
+const KUBERNETES: &str = "1.36.3";
+const VERSION: &str = "k8s.io/component-base/version";
 
 const CNITOOL_MODULE: &str = "github.com/containernetworking/cni/cnitool@v1.3.0";
 const BRIDGE_MODULE: &str = "github.com/containernetworking/plugins/plugins/main/bridge@v1.9.0";
@@ -76,6 +84,48 @@ pub fn libcni_gc() -> Result<PathBuf> {
         .env("CGO_ENABLED", "0"))?
     .success()
     .context("build libcni-gc")?;
+    Ok(binary)
+}
+
+/// The control plane of Kubernetes, a program of this package that becomes the one that its first argument names. Built once a
+/// machine for each state of its sources: minutes the first time.
+///
+/// # Errors
+/// It is neither named by the environment nor can be built.
+pub fn control_plane() -> Result<PathBuf> {
+    if let Some(binary) = named(CONTROL_PLANE) {
+        return Ok(binary);
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("control-plane");
+    let mut mark = DefaultHasher::new();
+    for file in ["go.mod", "go.sum", "main.go"] {
+        let path = sources.join(file);
+        std::fs::read(&path).with_context(|| format!("read {}", path.display()))?.hash(&mut mark);
+    }
+    let dir = cache()?.join(format!("control-plane-{:016x}", mark.finish()));
+    let binary = dir.join("control-plane");
+    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    // Tests run side by side; one builds, the others wait for it.
+    let lock = File::create(dir.join("lock")).context("open the lock")?;
+    lock.lock().context("wait for another build")?;
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let partly = dir.join("control-plane.part");
+    let version = format!(
+        "-s -w -X {VERSION}.gitVersion=v{KUBERNETES} -X {VERSION}.gitMajor={} -X {VERSION}.gitMinor={}",
+        KUBERNETES.split('.').next().unwrap_or_default(),
+        KUBERNETES.split('.').nth(1).unwrap_or_default(),
+    );
+    run(Command::new("go")
+        .args(["build", "-trimpath", "-ldflags", &version, "-o"])
+        .arg(&partly)
+        .arg(".")
+        .current_dir(&sources)
+        .env("CGO_ENABLED", "0"))?
+    .success()
+    .context("build the control plane")?;
+    std::fs::rename(&partly, &binary).context("put the control plane in place")?;
     Ok(binary)
 }
 

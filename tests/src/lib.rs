@@ -8,6 +8,7 @@
 //! | [`bed`] | private namespaces that one test lives in and that vanish with it |
 //! | [`binaries`] | where our programs and foreign ones are found |
 //! | [`command`] | running programs with errors that show what they printed |
+//! | [`control_plane`] | real etcd, kube-apiserver and kube-controller-manager on loopback |
 //! | [`network`] | the network configurations that the tests use |
 //! | [`plugin`] | one plugin process, called as a runtime calls it |
 //! | [`podman`] | real containers without an image |
@@ -21,6 +22,7 @@ pub mod bed;
 pub mod binaries;
 pub mod cnitool;
 pub mod command;
+pub mod control_plane;
 pub mod golden;
 pub mod network;
 pub mod plugin;
