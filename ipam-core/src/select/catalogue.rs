@@ -1,7 +1,7 @@
 //! The pools of a cluster, held ready for requests.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Selected;
@@ -238,7 +238,7 @@ impl Catalogue {
         if let [Term::Pattern(_, glob)] = terms {
             return Ok(eligible.into_iter().filter(|pool| glob.matches(pool.name().as_str())).collect());
         }
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
         for term in terms {
             match term {
                 Term::Name(name) => {
