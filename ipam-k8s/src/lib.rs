@@ -4,6 +4,7 @@
 mod convert;
 pub mod crd;
 mod error;
+pub mod ipam;
 mod patch;
 
 pub use convert::{from_selector, to_selector};

@@ -126,7 +126,7 @@ impl World {
         let networks = PodAnnotations::new(&meta.annotations).networks();
         let uplink = |nic: &NicAsked| {
             let network = networks.of(nic.slot(), scope).into();
-            Ok((nic.slot().answered_name().parse()?, Uplink { network, master: None }))
+            Ok((nic.slot().nic(), Uplink { network, master: None }))
         };
         let node = pod.spec.get("nodeName").and_then(Value::as_str).unwrap_or_default();
         Ok(Subject {
@@ -150,7 +150,7 @@ fn requests(
 ) -> Result<std::result::Result<Vec<NicRequest>, SelectError>> {
     let mut requests = Vec::new();
     for nic in asked.nics() {
-        let mut request = NicRequest::new(nic.slot().answered_name().parse()?);
+        let mut request = NicRequest::new(nic.slot().nic());
         for (family, wanted) in nic.families() {
             let named = match wanted {
                 PoolsAsked::Named(names) => select::Asked::Names(names),
