@@ -4,7 +4,10 @@
 mod convert;
 pub mod crd;
 mod error;
+mod meta;
 mod patch;
+pub mod workload;
 
 pub use convert::{from_selector, to_selector};
 pub use error::Error;
+pub use meta::{Deletion, Meta, OwnerRef};
