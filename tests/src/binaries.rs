@@ -15,6 +15,8 @@ use crate::command::run;
 const PLUGIN_DIR: &str = "SPIDERPOOL_PLUGIN_DIR";
 /// Our command line tool.
 const CTL: &str = "SPIDERPOOLCTL";
+/// Our agent.
+const AGENT: &str = "SPIDERPOOL_AGENT";
 /// libcni's command line tool.
 const CNITOOL: &str = "CNITOOL";
 /// A folder with a `bridge` that speaks CNI 1.1 (Debian 12's stops at 1.0).
@@ -49,6 +51,14 @@ pub fn plugin_dir() -> Result<PathBuf> {
 /// It is neither named by the environment nor can be built.
 pub fn spiderpoolctl() -> Result<PathBuf> {
     named(CTL).map_or_else(|| build().map(|dir| dir.join("spiderpoolctl")), Ok)
+}
+
+/// Our agent.
+///
+/// # Errors
+/// It is neither named by the environment nor can be built.
+pub fn agent() -> Result<PathBuf> {
+    named(AGENT).map_or_else(|| build().map(|dir| dir.join("spiderpool-agent")), Ok)
 }
 
 /// libcni's command line tool.

@@ -5,6 +5,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | [`agent_corpus`] | recorded answers of the Go original's agent, replayed against ours on a real API server |
 //! | [`bed`] | private namespaces that one test lives in and that vanish with it |
 //! | [`binaries`] | where our programs and foreign ones are found |
 //! | [`command`] | running programs with errors that show what they printed |
@@ -18,6 +19,7 @@
 //! | [`golden`] | recorded answers of the Go original, replayed against the rules of `ipam-core` |
 #![forbid(unsafe_code)]
 
+pub mod agent_corpus;
 pub mod bed;
 pub mod binaries;
 pub mod cnitool;

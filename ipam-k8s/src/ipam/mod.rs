@@ -2,6 +2,7 @@
 
 mod answer;
 mod coordinator;
+mod request;
 
 pub use answer::{Answer, AnswerIp, AnswerRoute, Unclaimed};
 pub use coordinator::{CoordinatorConfig, CoordinatorError, DEFAULT_ROUTE_NIC};

@@ -1,0 +1,61 @@
+//! From objects to what selection asks of a pod.
+
+use ipam_core::annotation::{NamespaceAnnotations, NetworkScope, PodAnnotations};
+use ipam_core::select::source::{Asked, Question, SourceError};
+use ipam_core::select::{PoolNames, Subject, Uplink};
+
+use super::settings::IpamSettings;
+use super::AddRequest;
+use crate::meta::Meta;
+use crate::workload::{Pod, TopController};
+
+/// What a pod asks for on a NIC.
+///
+/// # Errors
+/// [`SourceError`].
+pub(super) fn asked(
+    request: &AddRequest,
+    pod: &Pod,
+    namespace: &Meta,
+    settings: &IpamSettings,
+) -> Result<Asked, SourceError> {
+    let question = Question {
+        nic: request.nic.clone(),
+        pod: PodAnnotations::new(&pod.meta.annotations),
+        namespace: NamespaceAnnotations::new(&namespace.annotations),
+        configured: PoolNames { v4: request.default_v4.clone(), v6: request.default_v6.clone() },
+        clean_gateway: request.clean_gateway,
+    };
+    Asked::new(&question, settings.switches)
+}
+
+/// Who asks, and from where.
+pub(super) fn subject(
+    pod: &Pod,
+    top: &TopController,
+    namespace: &Meta,
+    node: Option<&Meta>,
+    asked: &Asked,
+    settings: &IpamSettings,
+) -> Subject {
+    let scope = NetworkScope {
+        pod_namespace: &pod.meta.namespace,
+        agent_namespace: &settings.agent_namespace,
+        cluster_network: settings.cluster_network.as_deref(),
+    };
+    let networks = PodAnnotations::new(&pod.meta.annotations).networks();
+    let uplinks = asked.nics().iter().map(|nic| {
+        let network = networks.of(nic.slot(), scope).into();
+        (nic.slot().nic(), Uplink { network, master: None })
+    });
+    Subject {
+        namespace: pod.meta.namespace.clone(),
+        namespace_labels: namespace.labels.clone(),
+        pod_labels: pod.meta.labels.clone(),
+        node: pod.node.clone(),
+        node_labels: node.map(|node| node.labels.clone()),
+        controller: Some(top.controller()),
+        agent_namespace: settings.agent_namespace.clone(),
+        uplinks: uplinks.collect(),
+    }
+}
