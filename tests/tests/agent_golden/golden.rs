@@ -68,7 +68,7 @@ pub(crate) enum Step {
     /// A request to the agent with its answer.
     Call(Call),
     /// A change by somebody else.
-    Api(Api),
+    Api(Box<Api>),
 }
 
 #[derive(Debug, Deserialize)]
