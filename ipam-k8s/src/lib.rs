@@ -8,6 +8,8 @@ pub mod crd;
 mod error;
 mod meta;
 mod patch;
+#[cfg(feature = "client")]
+pub mod watch;
 pub mod workload;
 
 pub use convert::{from_selector, to_selector};
