@@ -7,6 +7,8 @@ mod convert;
 pub mod crd;
 mod error;
 mod patch;
+#[cfg(feature = "client")]
+pub mod store;
 
 pub use convert::{from_selector, to_selector};
 pub use error::Error;
