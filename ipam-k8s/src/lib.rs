@@ -9,6 +9,8 @@ mod error;
 mod meta;
 mod patch;
 #[cfg(feature = "client")]
+pub mod store;
+#[cfg(feature = "client")]
 pub mod watch;
 pub mod workload;
 

@@ -1,9 +1,8 @@
 //! Everything that is watched, for those who ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use ipam_core::select::{Catalogue, ListedPool, Wildcard};
-use ipam_core::{Class, Family, PoolSpec, RangeSet, StoreError};
+use ipam_core::{Class, StoreError};
 use k8s_openapi::api::core::v1 as core;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,15 +14,12 @@ use super::pools::{PoolSeen, Pools};
 use super::pulse::{Pulse, Source, SourceState};
 use super::reserved::Reserved;
 use super::split::{Split, fetch_wanted};
-use super::subnets::{SubnetShelf, Subnets};
+use super::subnets::SubnetShelf;
 use super::whole::{Namespace, Node, Whole};
-use crate::client::{CallError, Cluster, Deadline, Failure, Named};
-use crate::crd::{IPPool, IPPoolSpec, ReservedIP, Subnet};
+use crate::client::{CallError, Cluster, Deadline, Named};
+use crate::crd::{IPPool, ReservedIP, Subnet};
 use crate::meta::Meta;
 use crate::workload::Pod;
-
-/// Pools that are read by name at most for one request, where the watch does not know them.
-const NAMES_MAX: usize = 16;
 
 /// What to watch.
 #[derive(Clone, Debug)]
@@ -95,7 +91,6 @@ impl StoreError for LookupError {
 /// What is known of a cluster, as the [module](super) says. Clones share it; the watches end with the last of them.
 ///
 /// ```no_run
-/// use std::sync::Arc;
 /// use std::time::Duration;
 ///
 /// use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
@@ -106,7 +101,7 @@ impl StoreError for LookupError {
 /// // Watches have connections of their own, so that no call waits behind them.
 /// let options = ClusterOptions::new("example/0.1.0");
 /// let (calls, watches) = (Cluster::new(config.clone(), &options)?, Cluster::new(config, &options)?);
-/// let known = Known::start(calls, &watches, WatchOptions::new("n1"), Arc::new(()));
+/// let known = Known::start(calls, &watches, WatchOptions::new("n1"));
 /// let deadline = Deadline::after(Duration::from_secs(10));
 /// for pool in known.catalogue(deadline).await?.iter() {
 ///     println!("{} {}", pool.name(), pool.fields().subnet);
@@ -117,16 +112,16 @@ impl StoreError for LookupError {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Known(Arc<Inner>);
+pub struct Known(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    calls: Cluster,
+pub(super) struct Inner {
+    pub(super) calls: Cluster,
     node: String,
-    pools: Arc<Followed<Split<IPPool, Pools>>>,
-    subnets: Option<Arc<Followed<Split<Subnet, SubnetShelf>>>>,
-    reserved: Arc<Followed<Whole<Object<ReservedIP>>>>,
-    reserved_now: watch::Receiver<Arc<Reserved>>,
+    pub(super) pools: Arc<Followed<Split<IPPool, Pools>>>,
+    pub(super) subnets: Option<Arc<Followed<Split<Subnet, SubnetShelf>>>>,
+    pub(super) reserved: Arc<Followed<Whole<Object<ReservedIP>>>>,
+    pub(super) reserved_now: watch::Receiver<Arc<Reserved>>,
     namespaces: Arc<Followed<Whole<Namespace>>>,
     nodes: Arc<Followed<Whole<Node>>>,
     pods: Arc<Followed<Whole<Pod>>>,
@@ -135,10 +130,10 @@ struct Inner {
 }
 
 impl Known {
-    /// Opens the watches through `watches`; lookups go through `calls`. `seen` is told of each version of a pool. Must be called within
+    /// Opens the watches through `watches`; lookups go through `calls`. Must be called within
     /// a tokio runtime.
     #[must_use]
-    pub fn start(calls: Cluster, watches: &Cluster, options: WatchOptions, seen: Arc<dyn PoolSeen>) -> Self {
+    pub fn start(calls: Cluster, watches: &Cluster, options: WatchOptions) -> Self {
         let WatchOptions { node, subnets } = options;
         let (reserved_sender, reserved_now) = watch::channel(Arc::default());
         let publish = move |objects: &std::collections::BTreeMap<_, Arc<Object<ReservedIP>>>| {
@@ -146,7 +141,7 @@ impl Known {
             reserved_sender.send_replace(Arc::new(reserved));
         };
         let pulse = Pulse::new;
-        let pools = Followed::new(Split::new(Pools::new(seen)), pulse(Source::Pools));
+        let pools = Followed::new(Split::new(Pools::default()), pulse(Source::Pools));
         let subnets =
             subnets.then(|| Followed::new(Split::new(SubnetShelf::default()), pulse(Source::Subnets)));
         let reserved = Followed::new(Whole::new(None, publish), pulse(Source::Reserved));
@@ -178,6 +173,13 @@ impl Known {
             _tasks: tasks,
         };
         Self(Arc::new(inner))
+    }
+
+    /// From now on tells of each version of a pool, beginning with those that are known. It is not kept alive by this.
+    pub fn tell<S: PoolSeen + 'static>(&self, seen: &Arc<S>) {
+        let weak: Weak<S> = Arc::downgrade(seen);
+        self.0.pools.keeper.shelf.tell(weak);
+        self.0.pools.keeper.tell_again();
     }
 
     /// How each watch fares.
@@ -334,148 +336,14 @@ impl Known {
             Err(source) => Err(LookupError::Call { what: format!("Node {name}"), source }),
         }
     }
-
-    /// The pools, ready for selection.
-    ///
-    /// Cancel safe: yes.
-    ///
-    /// # Errors
-    /// [`LookupError::Call`] while nothing is known and the API server cannot be asked.
-    pub async fn catalogue(&self, deadline: Deadline) -> Result<Arc<Catalogue>, LookupError> {
-        let Inner { pools, calls, .. } = self.0.as_ref();
-        pools.ready(calls, deadline).await.map_err(of("SpiderIPPools"))?;
-        Ok(pools.keeper.shelf.catalogue())
-    }
-
-    /// The same with these pools in it, if they exist: names that the watch does not know are read, for a pool may be used as soon as
-    /// it is there. Patterns are passed over, and so are names after the sixteenth that is not known.
-    ///
-    /// Cancel safe: yes.
-    ///
-    /// # Errors
-    /// As [`Known::catalogue`].
-    pub async fn catalogue_with(
-        &self,
-        names: impl IntoIterator<Item = &str>,
-        deadline: Deadline,
-    ) -> Result<Arc<Catalogue>, LookupError> {
-        let Inner { pools, calls, .. } = self.0.as_ref();
-        let catalogue = self.catalogue(deadline).await?;
-        let is_unknown = |name: &&str| {
-            catalogue.get(name).is_none() && !Wildcard::is_pattern(name) && is_object_name(name)
-        };
-        let mut has_read = false;
-        for name in names.into_iter().filter(is_unknown).take(NAMES_MAX) {
-            match pools.keeper.fetch(calls, name, deadline).await {
-                Ok(is_there) => has_read |= is_there,
-                // Without the kind there is no such pool.
-                Err(CallError { failure: Failure::NotFound(_), .. }) => {}
-                Err(error) => return Err(of(&format!("SpiderIPPool {name}"))(error)),
-            }
-        }
-        Ok(if has_read { pools.keeper.shelf.catalogue() } else { catalogue })
-    }
-
-    /// The catalogue at each of its changes, for those who wait for a pool.
-    #[must_use]
-    pub fn catalogue_changes(&self) -> watch::Receiver<Arc<Catalogue>> {
-        self.0.pools.keeper.shelf.changes()
-    }
-
-    /// One pool; `None`: there is none of this name.
-    ///
-    /// Cancel safe: yes.
-    ///
-    /// # Errors
-    /// As [`Known::catalogue`].
-    pub async fn pool(&self, name: &str, deadline: Deadline) -> Result<Option<Arc<ListedPool>>, LookupError> {
-        let Inner { pools, calls, .. } = self.0.as_ref();
-        let known = || pools.keeper.shelf.catalogue().get(name).cloned();
-        if pools.pulse.is_believed()
-            && let Some(pool) = known()
-        {
-            return Ok(Some(pool));
-        }
-        if !is_object_name(name) {
-            return Ok(None);
-        }
-        let is_there = pools.keeper.fetch(calls, name, deadline).await;
-        let is_there = is_there.map_err(of(&format!("SpiderIPPool {name}")))?;
-        Ok(if is_there { known() } else { None })
-    }
-
-    /// The pools whose metadata is as wanted, in order of name; each with its spec, or why that cannot be read. For pools that were made
-    /// for an application, which are found by labels. A status that moves alone does not move the version here.
-    #[must_use]
-    pub fn pools_where(&self, is_wanted: impl Fn(&Meta) -> bool) -> Vec<(Meta, Result<IPPoolSpec, String>)> {
-        let mut found = Vec::new();
-        self.0.pools.keeper.each(|meta, spec| {
-            if is_wanted(meta) {
-                found.push((meta.clone(), spec.clone()));
-            }
-        });
-        found
-    }
-
-    /// The addresses that no pool hands out.
-    ///
-    /// Cancel safe: yes.
-    ///
-    /// # Errors
-    /// [`LookupError::Call`] while nothing is known and the API server cannot be asked.
-    pub async fn reserved(&self, deadline: Deadline) -> Result<Arc<Reserved>, LookupError> {
-        let Inner { reserved, calls, reserved_now, .. } = self.0.as_ref();
-        reserved.ready(calls, deadline).await.map_err(of("SpiderReservedIPs"))?;
-        Ok(Arc::clone(&reserved_now.borrow()))
-    }
-
-    /// The SpiderSubnets; none where they are not of interest.
-    ///
-    /// Cancel safe: yes.
-    ///
-    /// # Errors
-    /// [`LookupError::Call`] while nothing is known and the API server cannot be asked.
-    pub async fn subnets(&self, deadline: Deadline) -> Result<Arc<Subnets>, LookupError> {
-        let Inner { subnets, calls, .. } = self.0.as_ref();
-        let Some(subnets) = subnets else { return Ok(Arc::default()) };
-        subnets.ready(calls, deadline).await.map_err(of("SpiderSubnets"))?;
-        Ok(subnets.keeper.shelf.all())
-    }
-
-    /// The SpiderSubnets at each of their changes; `None` where they are not of interest.
-    #[must_use]
-    pub fn subnet_changes(&self) -> Option<watch::Receiver<Arc<Subnets>>> {
-        self.0.subnets.as_ref().map(|subnets| subnets.keeper.shelf.changes())
-    }
-
-    /// Whether the watch of pools is open, so that [`PoolSeen`] is told of each version.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.0.pools.pulse.is_live()
-    }
-
-    /// The addresses of a family that no pool hands out, without asking; `None`: not known.
-    #[must_use]
-    pub fn reserved_now(&self, family: Family) -> Option<Arc<RangeSet>> {
-        let is_known = self.0.reserved.pulse.is_believed();
-        is_known.then(|| Arc::clone(self.0.reserved_now.borrow().of(family)))
-    }
-
-    /// All pools that can be used, without asking; `None`: not known.
-    #[must_use]
-    pub fn specs_now(&self) -> Option<Vec<Arc<PoolSpec>>> {
-        let Inner { pools, .. } = self.0.as_ref();
-        let catalogue = pools.pulse.is_believed().then(|| pools.keeper.shelf.catalogue())?;
-        Some(catalogue.iter().filter_map(|pool| pool.spec().cloned()).collect())
-    }
 }
 
-fn of(what: &str) -> impl FnOnce(CallError) -> LookupError {
+pub(super) fn of(what: &str) -> impl FnOnce(CallError) -> LookupError {
     move |source| LookupError::Call { what: what.to_owned(), source }
 }
 
 /// Whether an object can have this name; what a request says becomes a part of a path.
-fn is_object_name(name: &str) -> bool {
+pub(super) fn is_object_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     !name.is_empty() && name.len() <= 253 && name != "." && name != ".." && name.bytes().all(is_plain)
 }

@@ -21,6 +21,7 @@
 //!
 //! What is known is for choosing, never for taking: an address is taken by a write that the API server checks.
 
+mod book;
 mod follow;
 mod known;
 mod object;

@@ -1,6 +1,6 @@
 //! The pools, as a catalogue that is always up to date.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use ipam_core::PoolName;
 use ipam_core::admission::LABEL_APPLICATION;
@@ -11,6 +11,7 @@ use tracing::warn;
 use super::split::Shelf;
 use crate::crd::{IPPool, IPPoolSpec};
 use crate::meta::Meta;
+use crate::store::ClusterStore;
 
 /// Who wants to know which version of a pool the API server has: a store that would else read a pool to find out.
 pub trait PoolSeen: Send + Sync {
@@ -21,16 +22,22 @@ pub trait PoolSeen: Send + Sync {
     fn pool_gone(&self, name: &PoolName);
 }
 
-/// Nobody does.
-impl PoolSeen for () {
-    fn pool_seen(&self, _: &PoolName, _: &str, _: &str) {}
-    fn pool_gone(&self, _: &PoolName) {}
+impl PoolSeen for ClusterStore {
+    fn pool_seen(&self, name: &PoolName, uid: &str, version: &str) {
+        self.note_seen(name, uid, version);
+    }
+
+    fn pool_gone(&self, name: &PoolName) {
+        self.note_gone(name);
+    }
 }
 
 /// The pools by name.
+#[derive(Default)]
 pub(super) struct Pools {
     catalogue: watch::Sender<Arc<Catalogue>>,
-    seen: Arc<dyn PoolSeen>,
+    /// Weak, since who is told usually asks here in turn.
+    told: RwLock<Option<Weak<dyn PoolSeen>>>,
 }
 
 impl std::fmt::Debug for Pools {
@@ -40,16 +47,23 @@ impl std::fmt::Debug for Pools {
 }
 
 impl Pools {
-    pub(super) fn new(seen: Arc<dyn PoolSeen>) -> Self {
-        Self { catalogue: watch::Sender::default(), seen }
-    }
-
     pub(super) fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.catalogue.borrow())
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<Arc<Catalogue>> {
         self.catalogue.subscribe()
+    }
+
+    pub(super) fn tell(&self, seen: Weak<dyn PoolSeen>) {
+        *self.told.write().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+    }
+
+    fn told(&self, name: &str, tell: impl FnOnce(&dyn PoolSeen, &PoolName)) {
+        let told = self.told.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
+        if let (Some(told), Ok(name)) = (told, name.parse()) {
+            tell(told.as_ref(), &name);
+        }
     }
 }
 
@@ -96,14 +110,10 @@ impl Shelf<IPPool> for Pools {
     }
 
     fn seen(&self, meta: &Meta) {
-        if let Ok(name) = meta.name.parse() {
-            self.seen.pool_seen(&name, &meta.uid, &meta.version);
-        }
+        self.told(&meta.name, |told, name| told.pool_seen(name, &meta.uid, &meta.version));
     }
 
     fn gone(&self, name: &str) {
-        if let Ok(name) = name.parse() {
-            self.seen.pool_gone(&name);
-        }
+        self.told(name, |told, name| told.pool_gone(name));
     }
 }

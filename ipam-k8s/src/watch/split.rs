@@ -109,10 +109,10 @@ impl<C: Kind, S: Shelf<C>> Split<C, S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing waits for its spec.
-    #[cfg(test)]
-    pub(super) fn is_settled(&self) -> bool {
-        self.lock().wanted.is_empty()
+    /// Tells of each object again.
+    pub(super) fn tell_again(&self) {
+        let heads: Vec<Meta> = self.lock().objects.values().map(|entry| entry.meta.clone()).collect();
+        heads.iter().for_each(|meta| self.shelf.seen(meta));
     }
 
     /// Calls for each object whose spec is known, in order of name.
