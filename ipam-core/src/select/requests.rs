@@ -24,6 +24,16 @@ impl MadePools {
 }
 
 impl Asked {
+    /// The names and patterns of all NICs, as they are written: for a cluster whose pools are not all at hand.
+    pub fn pool_names(&self) -> impl Iterator<Item = &str> {
+        let pools = self.nics().iter().flat_map(NicAsked::families);
+        let named = pools.filter_map(|(_, pools)| match pools {
+            PoolsAsked::Named(names) => Some(names),
+            PoolsAsked::OfSubnet { .. } | PoolsAsked::ClusterDefault => None,
+        });
+        named.flatten().map(String::as_str)
+    }
+
     /// The candidates of all NICs. The first NIC and family that has none decides.
     ///
     /// ```

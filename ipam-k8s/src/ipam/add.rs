@@ -2,49 +2,48 @@
 
 use std::sync::Arc;
 
-use ipam_core::annotation::PodAnnotations;
+use ipam_core::annotation::{CustomRoute, PodAnnotations};
 use ipam_core::select::source::Asked;
-use ipam_core::select::{Claim, MadePools, NoSlot, SelectError, claim};
+use ipam_core::select::{Claim, Keep, NoSlot, Recorded, SelectError, Slot, claim};
 use ipam_core::{
-    Allocate, AllocationRequest, AsyncStore as _, DriveError, Follow, Nic, NicRequest, Owner, StoreError as _,
+    Allocate, AllocationRequest, AsyncStore as _, DriveError, Follow, NicRequest, Owner, StoreError,
     run_async,
 };
 
 use super::answer::{Answer, Unclaimed};
-use super::clock::StoreClock;
 use super::details::PodDetails;
+use super::pipeline::{AddRequest, Ipam, entries_of, of_lookup, of_store, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
-use super::request::{Choice, Keep};
 use super::subject::{asked, subject};
-use super::{AddRequest, Ipam};
 use crate::client::Deadline;
-use crate::crd::{EndpointAddress, SpiderEndpoint};
-use crate::store::{ClusterStoreError, EndpointDraft};
+use crate::crd::EndpointAddress;
+use crate::store::EndpointDraft;
 use crate::workload::{Pod, StaticKind, TopController};
 
-/// The prefix of everything that goes wrong once it is known that the pod has nothing yet.
+/// Before everything that goes wrong once it is known that the pod has nothing yet.
 const STANDARD: &str = "failed to allocate IP addresses in standard mode: ";
 
 /// A pod that is to be served.
-pub(super) struct Served {
-    pub(super) pod: Arc<Pod>,
-    pub(super) top: TopController,
-    pub(super) fixed: Option<StaticKind>,
-    pub(super) owner: Owner,
+#[derive(Debug)]
+struct Served {
+    pod: Arc<Pod>,
+    top: TopController,
+    fixed: Option<StaticKind>,
+    owner: Owner,
 }
 
 impl Ipam {
     /// The addresses of a pod, for the NIC of the request and for those that are named with it. The same again is the same.
     ///
-    /// Cancel safe: what was sent goes on, and the next ADD of the pod finds it.
+    /// Cancel safe: what was begun goes on in a task of its own, and the next ADD of the pod finds it.
     ///
     /// # Errors
     /// [`Refused`], in the original's words where it has some.
     pub async fn add(&self, request: &AddRequest, deadline: Deadline) -> Result<Answer, Refused> {
         let served = self.served(request, deadline).await?;
-        let turn = self.turns.take(&served.owner).await;
+        let turn = self.0.turns.take(&served.owner).await;
         let (ipam, request) = (self.clone(), request.clone());
-        // A caller that hangs up does not stop it half way: a write that is under way would be unknown.
+        // A caller that hangs up does not stop it half way: the outcome of a write that is under way would be unknown.
         let serving = tokio::spawn(async move {
             let _turn = turn;
             ipam.serve(&request, &served, deadline).await
@@ -53,11 +52,12 @@ impl Ipam {
     }
 
     async fn served(&self, request: &AddRequest, deadline: Deadline) -> Result<Served, Refused> {
-        let pod = self.pod_of(request, deadline).await?;
+        let AddRequest { namespace, pod, uid, .. } = request;
+        let pod = self.0.known.pod_of(namespace, pod, uid, deadline).await;
+        let pod = pod.map_err(|error| of_lookup(&error))?;
         pod.check_alive().map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
-        let top = self.workloads.top(&pod, deadline).await;
-        let top = top.map_err(|error| Refused::of(RefusedKind::Internal, "", &error))?;
-        let kinds = self.settings().static_kinds;
+        let top = self.0.workloads.top(&pod, deadline).await.map_err(|error| of_workload(&error))?;
+        let kinds = self.0.settings.static_kinds;
         let owner = kinds.owner(&pod, &top);
         let owner = owner.map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
         Ok(Served { fixed: kinds.of(&top), pod, top, owner })
@@ -69,22 +69,56 @@ impl Ipam {
         served: &Served,
         deadline: Deadline,
     ) -> Result<Answer, Refused> {
-        let endpoint = self.endpoint(&served.owner).await?;
+        let is_new = served.fixed.is_none() && self.0.known.has_appeared(&served.pod);
+        let endpoint = if is_new && !self.0.store.inner().has_touched(&served.owner) {
+            None
+        } else {
+            self.endpoint(&served.owner).await?
+        };
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
         let is_own = endpoint.as_deref().is_some_and(|endpoint| uid_of(endpoint) == served.owner.uid());
-        if served.fixed.is_none() && is_own {
-            let names: Vec<&str> = entries.iter().map(|entry| entry.interface.as_str()).collect();
-            match claim(&names, &request.nic) {
-                Ok(Claim::Own(_)) => return answered(entries, &request.nic),
-                Ok(Claim::Rename(place)) => {
-                    let entries = self.name_nic(&served.owner, place, &request.nic).await?;
-                    return answered(&entries, &request.nic);
-                }
-                Ok(Claim::All) | Err(_) => {}
-            }
+        if served.fixed.is_none() && is_own && self.claimed(served, entries, request).await? {
+            return self.stored(served, request).await;
         }
         let before: &[EndpointAddress] = if is_own || served.fixed.is_some() { entries } else { &[] };
-        self.allocate(request, served, before, deadline).await
+        self.allocate(request, served, before, is_new, deadline).await
+    }
+
+    /// Whether an entry belongs to the NIC of the request; one without a name gets it.
+    async fn claimed(
+        &self,
+        served: &Served,
+        entries: &[EndpointAddress],
+        request: &AddRequest,
+    ) -> Result<bool, Refused> {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.interface.as_str()).collect();
+        match claim(&names, &request.nic) {
+            Ok(Claim::Own(_)) => Ok(true),
+            Ok(Claim::Rename(place)) => {
+                self.name_nic(&served.owner, place, &request.nic).await?;
+                Ok(true)
+            }
+            Ok(Claim::All) | Err(_) => Ok(false),
+        }
+    }
+
+    /// The answer of what is stored.
+    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Answer, Refused> {
+        let endpoint = self.endpoint(&served.owner).await?;
+        let entries = endpoint.as_deref().map_or(&[][..], entries_of);
+        let answer = Answer::new(entries, Unclaimed::Nameless);
+        if answer.serves(request.nic.as_str()) {
+            return Ok(answer);
+        }
+        let (namespace, name) = (served.owner.scope(), served.owner.name());
+        Err(Refused::new(
+            RefusedKind::Internal,
+            format!(
+                "{STANDARD}no IPPool available, SpiderEndpoint {namespace}/{name} has an entry without a readable address for NIC {}; \
+                 delete the SpiderEndpoint, or the Pod",
+                request.nic
+            ),
+        ))
     }
 
     async fn allocate(
@@ -92,105 +126,130 @@ impl Ipam {
         request: &AddRequest,
         served: &Served,
         before: &[EndpointAddress],
+        is_new: bool,
         deadline: Deadline,
     ) -> Result<Answer, Refused> {
-        let settings = self.settings();
-        let wrong = |error: &dyn std::error::Error| Refused::of(RefusedKind::Wrong, STANDARD, error);
         let annotations = PodAnnotations::new(&served.pod.meta.annotations);
-        let routes = annotations.routes().map_err(|error| wrong(&error))?;
-        let namespace = self.namespace(&served.pod.meta.namespace, deadline).await?;
-        let asked = asked(request, &served.pod, &namespace, &settings).map_err(|error| {
-            Refused::of(RefusedKind::NoPool, STANDARD, &error)
-        })?;
-        if asked.is_in_order() && served.fixed.is_none() && !before.is_empty() {
+        let routes = annotations.routes();
+        let routes = routes.map_err(|error| Refused::of(RefusedKind::Wrong, STANDARD, &error))?;
+        let known = &self.0.known;
+        let namespace = known.namespace(&served.pod.meta.namespace, deadline).await;
+        let namespace = namespace.map_err(|error| of_lookup(&error))?;
+        let asked = asked(request, &served.pod, &namespace, &self.0.settings);
+        let asked = asked.map_err(|error| Refused::of(RefusedKind::NoPool, STANDARD, &error))?;
+        if asked.is_in_order() && !before.is_empty() && !self.claimed(served, before, request).await? {
             let error = NoSlot { nic: request.nic.clone(), entries: before.len() };
             return Err(Refused::of(RefusedKind::NoPool, STANDARD, &error));
         }
-        let made = self.made_pools(&asked, served, deadline).await?;
-        let nics = self.candidates(request, served, before, &asked, &made, deadline).await?;
-        let draft = self.draft(served, &asked, &nics, routes);
-        let answer = self.take(served, nics, draft, deadline).await?;
-        // In order of the list, a later ADD gives the next entry its name; the first one is that of this request.
-        answered_numbered(&answer, &request.nic, &asked)
-    }
-
-    async fn candidates(
-        &self,
-        request: &AddRequest,
-        served: &Served,
-        before: &[EndpointAddress],
-        asked: &Asked,
-        made: &MadePools,
-        deadline: Deadline,
-    ) -> Result<Vec<NicRequest>, Refused> {
-        let settings = self.settings();
-        let namespace = self.namespace(&served.pod.meta.namespace, deadline).await?;
-        let node = self.node(&served.pod.node, deadline).await?;
-        let pools = self.catalogue(deadline).await?;
-        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), asked, &settings);
-        let choice = Choice { asked, pools: &pools, subject: &subject, made };
-        let found = match served.fixed {
-            Some(StaticKind::StatefulSet) if !before.is_empty() => choice.keeping(before, Keep::WhileNamed),
-            Some(StaticKind::VirtualMachine) if !before.is_empty() => choice.keeping(before, Keep::Always),
-            Some(_) | None => asked.requests(&pools, &subject, made),
+        let node = known.node(&served.pod.node, deadline).await.map_err(|error| of_lookup(&error))?;
+        let made = self.made_pools(&asked, &served.top, &served.pod, deadline).await?;
+        let pools = known.catalogue_with(asked.pool_names(), deadline).await;
+        let pools = pools.map_err(|error| of_lookup(&error))?;
+        let settings = &self.0.settings;
+        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, settings);
+        let recorded: Vec<Recorded<'_>> = match served.fixed {
+            Some(_) => before.iter().map(recorded).collect(),
+            None => Vec::new(),
         };
-        let _ = request;
-        found.map_err(|error| Refused::of(kind_of(&error), STANDARD, &error))
+        let keep = match served.fixed {
+            Some(StaticKind::VirtualMachine) => Keep::Always,
+            Some(_) | None => Keep::WhileNamed,
+        };
+        let nics = asked.keeping(&request.nic, &recorded, keep, &pools, &subject, &made);
+        let nics = nics.map_err(|error| Refused::of(kind_of(&error), STANDARD, &error))?;
+        let draft = draft(served, &asked, &nics, routes, is_new);
+        self.take(served, nics, draft, deadline).await?;
+        let endpoint = self.endpoint(&served.owner).await?;
+        let entries = endpoint.as_deref().map_or(&[][..], entries_of);
+        let mut answer = Answer::new(entries, Unclaimed::Numbered);
+        // NICs that were served before are answered to their own ADDs.
+        if !before.iter().any(|entry| entry.interface == request.nic.as_str()) {
+            let is_asked = |nic: &str| asked.nics().iter().any(|one| one.slot().nic().as_str() == nic);
+            answer.ips.retain(|ip| is_asked(&ip.nic));
+            answer.routes.retain(|route| is_asked(&route.nic));
+        }
+        // Where NICs go by their place the first ADD is answered for `eth0`, whoever asks, as the original does.
+        if answer.ips.is_empty() {
+            return Err(Refused::new(RefusedKind::Internal, format!("{STANDARD}no address was stored")));
+        }
+        Ok(answer)
     }
 
-    fn draft(
-        &self,
-        served: &Served,
-        asked: &Asked,
-        nics: &[NicRequest],
-        routes: Vec<ipam_core::annotation::CustomRoute>,
-    ) -> EndpointDraft {
-        let mut draft = EndpointDraft::new(&served.owner, served.pod.node.clone());
-        draft.controller_type.clone_from(&served.top.kind);
-        draft.controller_name.clone_from(&served.top.name);
-        draft.goes_with_pod = served.fixed.is_none();
-        draft.is_new = self.is_new(served);
-        draft.nameless = nics.iter().skip(1).map(|nic| nic.nic.clone()).filter(is_number).collect();
-        let clean = asked.nics().iter().map(|nic| (nic.slot().nic(), nic.clean_gateway())).collect();
-        draft.details = Some(Arc::new(PodDetails { clean_gateway: clean, routes }));
-        draft
-    }
-
-    /// Takes the addresses and returns the entries that are stored then.
     async fn take(
         &self,
         served: &Served,
         nics: Vec<NicRequest>,
         draft: EndpointDraft,
         deadline: Deadline,
-    ) -> Result<Vec<EndpointAddress>, Refused> {
-        let settings = self.settings();
-        let clock = StoreClock::new();
-        let mut wanted = AllocationRequest::new(served.owner.clone(), clock.at(deadline));
+    ) -> Result<(), Refused> {
+        let mut wanted = AllocationRequest::new(served.owner.clone(), self.deadline(deadline));
         wanted.nics = nics;
         wanted.follow = match served.fixed {
             None => Follow::Never,
             Some(StaticKind::StatefulSet) => Follow::WhilePoolsMatch,
             Some(_) => Follow::Always,
         };
-        wanted.policy = settings.policy;
-        wanted.cooldown = settings.cooldown;
-        wanted.seed = self.roll();
-        let store = self.store.inner();
-        let guard = store.draft(&served.owner, draft);
-        let outcome =
-            run_async(Allocate::new(wanted, self.store.is_atomic()), &self.store, &clock).await;
-        drop(guard);
-        match outcome {
-            Ok(Ok(_)) => {}
+        wanted.policy = self.0.settings.policy;
+        wanted.cooldown = self.0.settings.cooldown;
+        wanted.seed = self.seed();
+        let store = &self.0.store;
+        let _draft = store.inner().draft(&served.owner, draft);
+        match run_async(Allocate::new(wanted, store.is_atomic()), store, &self.0.clock).await {
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(refusal)) => {
-                let kind =
-                    if refusal.is_exhausted() { RefusedKind::UsedOut } else { RefusedKind::Internal };
-                return Err(Refused::of(kind, STANDARD, &refusal));
+                let kind = if refusal.is_exhausted() { RefusedKind::UsedOut } else { RefusedKind::Internal };
+                Err(Refused::of(kind, STANDARD, &refusal))
             }
-            Err(error) => return Err(Refused::of(kind_of_drive(&error), STANDARD, &error)),
+            Err(error) => Err(of_drive(STANDARD, &error)),
         }
-        let endpoint = self.endpoint(&served.owner).await?;
-        Ok(endpoint.as_deref().map(|endpoint| entries_of(endpoint).to_vec()).unwrap_or_default())
+    }
+}
+
+fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
+    Recorded {
+        nic: &entry.interface,
+        v4: entry.ipv4.as_ref().and(entry.ipv4_pool.as_deref()),
+        v6: entry.ipv6.as_ref().and(entry.ipv6_pool.as_deref()),
+    }
+}
+
+fn draft(
+    served: &Served,
+    asked: &Asked,
+    nics: &[NicRequest],
+    routes: Vec<CustomRoute>,
+    is_new: bool,
+) -> EndpointDraft {
+    let mut draft = EndpointDraft::new(&served.owner, served.pod.node.clone());
+    draft.controller_type.clone_from(&served.top.kind);
+    draft.controller_name.clone_from(&served.top.name);
+    draft.goes_with_pod = served.fixed.is_none();
+    draft.is_new = is_new;
+    let by_request = || nics.iter().zip(asked.nics());
+    let nameless = by_request().filter(|(request, nic)| match nic.slot() {
+        Slot::Position(0) | Slot::Named(_) => false,
+        Slot::Position(_) => request.nic == nic.slot().nic(),
+    });
+    draft.nameless = nameless.map(|(request, _)| request.nic.clone()).collect();
+    let clean = by_request().map(|(request, nic)| (request.nic.clone(), nic.clean_gateway()));
+    draft.details = Some(Arc::new(PodDetails { clean_gateway: clean.collect(), routes }));
+    draft
+}
+
+pub(super) fn kind_of(error: &SelectError) -> RefusedKind {
+    match error {
+        SelectError::NoRules | SelectError::FilteredOut { .. } => RefusedKind::NoPool,
+        SelectError::NotFound { .. }
+        | SelectError::Duplicate { .. }
+        | SelectError::BadPattern { .. }
+        | _ => RefusedKind::Wrong,
+    }
+}
+
+pub(super) fn of_drive<E: StoreError>(prefix: &str, error: &DriveError<E>) -> Refused {
+    match error {
+        DriveError::Store(error) => of_store(prefix, error),
+        DriveError::Deadline { .. } => Refused::of(RefusedKind::Exhausted, prefix, error),
+        DriveError::Contract | _ => Refused::of(RefusedKind::Internal, prefix, error),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ipam_core::select::source::Switches;
 use ipam_core::Policy;
+use ipam_core::select::source::Switches;
 
 use crate::workload::StaticKinds;
 
@@ -23,6 +23,9 @@ pub struct IpamSettings {
     pub policy: Policy,
     /// `addressCooldown`.
     pub cooldown: Duration,
+    /// How long an ADD waits for the pool that the controller makes of a subnet: `SPIDERPOOL_WAIT_SUBNET_POOL_TIME_IN_SECOND` times
+    /// `SPIDERPOOL_WAIT_SUBNET_POOL_MAX_RETRIES`.
+    pub auto_pool_wait: Duration,
     /// `SPIDERPOOL_ENABLED_RELEASE_CONFLICT_IPS`.
     pub may_release_conflicts: bool,
 }
@@ -37,6 +40,7 @@ impl IpamSettings {
             static_kinds: StaticKinds::default(),
             policy: Policy::Lowest,
             cooldown: Duration::ZERO,
+            auto_pool_wait: Duration::from_secs(50),
             may_release_conflicts: true,
         }
     }

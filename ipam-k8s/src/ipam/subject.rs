@@ -4,15 +4,12 @@ use ipam_core::annotation::{NamespaceAnnotations, NetworkScope, PodAnnotations};
 use ipam_core::select::source::{Asked, Question, SourceError};
 use ipam_core::select::{PoolNames, Subject, Uplink};
 
-use super::settings::IpamSettings;
 use super::AddRequest;
+use super::settings::IpamSettings;
 use crate::meta::Meta;
 use crate::workload::{Pod, TopController};
 
 /// What a pod asks for on a NIC.
-///
-/// # Errors
-/// [`SourceError`].
 pub(super) fn asked(
     request: &AddRequest,
     pod: &Pod,

@@ -109,6 +109,25 @@ impl ClusterStore {
         self.fetch_endpoint(Named::within(namespace, name)).await
     }
 
+    /// The endpoint of an owner as it is now. `None`: there is none.
+    ///
+    /// # Errors
+    /// As [`read`](ipam_core::AsyncStore::read).
+    pub async fn endpoint_now(
+        &self,
+        owner: &Owner,
+    ) -> Result<Option<Arc<SpiderEndpoint>>, ClusterStoreError> {
+        let Some((namespace, name)) = place(owner) else { return Ok(None) };
+        self.fetch_endpoint(Named::within(namespace, name)).await
+    }
+
+    /// Whether this process has read or written the endpoint of an owner's name, or tried to.
+    #[must_use]
+    pub fn has_touched(&self, owner: &Owner) -> bool {
+        let Some((namespace, name)) = place(owner) else { return false };
+        !matches!(self.endpoints.get(namespace, name), EndpointKnown::Untouched)
+    }
+
     fn believed(&self, owner: &Owner, namespace: &str, name: &str) -> Option<Arc<SpiderEndpoint>> {
         let EndpointKnown::Known(endpoint, age) = self.endpoints.get(namespace, name) else { return None };
         let is_its = bound(&endpoint, owner).is_some_and(|bound| bound.same_holder(owner));

@@ -284,6 +284,13 @@ impl Known {
         }
     }
 
+    /// Whether this pod appeared on this node while its pods were watched. So nobody but this process can have served it, unless another
+    /// agent runs beside it.
+    #[must_use]
+    pub fn has_appeared(&self, pod: &Pod) -> bool {
+        self.0.pods.pulse.is_believed() && self.0.pods.keeper.has_appeared(&pod.meta)
+    }
+
     /// The pods of this node, as the watch has them.
     #[must_use]
     pub fn pods(&self) -> Vec<Arc<Pod>> {

@@ -1,6 +1,6 @@
 //! Kinds of which all that is watched is kept: small objects, and metadata.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::api::core::v1 as core;
@@ -37,6 +37,8 @@ type Place = (String, String);
 pub(super) struct Whole<T> {
     objects: RwLock<BTreeMap<Place, Arc<T>>>,
     fields: Option<String>,
+    /// Uids of those that were there before the watch told of them, as far as they are still there.
+    listed: RwLock<BTreeSet<String>>,
     /// Called after each change, one call at a time.
     changed: Changed<T>,
 }
@@ -54,7 +56,7 @@ impl<T> Whole<T> {
         fields: Option<String>,
         changed: impl Fn(&BTreeMap<Place, Arc<T>>) + Send + Sync + 'static,
     ) -> Self {
-        Self { objects: RwLock::default(), fields, changed: Box::new(changed) }
+        Self { objects: RwLock::default(), listed: RwLock::default(), fields, changed: Box::new(changed) }
     }
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
@@ -78,6 +80,28 @@ fn place(meta: &Meta) -> Place {
     (meta.namespace.clone(), meta.name.clone())
 }
 
+impl<T: Kept> Whole<T> {
+    /// Whether an object of this uid is there that the watch told of: it was not there when the watch began.
+    pub(super) fn has_appeared(&self, meta: &Meta) -> bool {
+        let is_there = self.get(&meta.namespace, &meta.name).is_some_and(|own| own.meta().uid == meta.uid);
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        is_there && !listed.contains(&meta.uid)
+    }
+
+    /// A list does not say since when its objects are there; those that the watch told of before, it told of.
+    fn note_listed(&self, listing: &[T]) {
+        let told: BTreeSet<String> = self
+            .all()
+            .iter()
+            .filter(|own| self.has_appeared(own.meta()))
+            .map(|own| own.meta().uid.clone())
+            .collect();
+        let uids = listing.iter().map(|item| item.meta().uid.clone());
+        let listed = uids.filter(|uid| !told.contains(uid)).collect();
+        *self.listed.write().unwrap_or_else(PoisonError::into_inner) = listed;
+    }
+}
+
 impl<T: Kept> Keeper for Whole<T> {
     type Kind = T::Kind;
     type Item = T;
@@ -95,6 +119,7 @@ impl<T: Kept> Keeper for Whole<T> {
     }
 
     fn replace(&self, listing: Vec<T>) {
+        self.note_listed(&listing);
         let all = listing.into_iter().map(|item| (place(item.meta()), Arc::new(item))).collect();
         self.change(|objects| *objects = all);
     }
