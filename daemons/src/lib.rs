@@ -3,4 +3,5 @@
 //! Wiring only: arguments, files and streams. The rules are in `ipam-core`, the store of one host in `ipam-local`.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod ctl;

@@ -1,0 +1,33 @@
+//! `spiderpool-agent`: what runs on each node and gives its pods their addresses.
+//!
+//! This is the shell: settings, the API on the socket, probes, metrics, the log, start and end. What gives addresses is behind the
+//! trait [`Ipam`](ipam::Ipam), which knows nothing of HTTP, and this knows nothing of Kubernetes.
+//!
+//! | Part | What it does |
+//! | --- | --- |
+//! | [`settings`] | environment and `conf.yml`, checked, with what may change while the agent runs |
+//! | [`ipam`] | the seam: plain values in, plain values out |
+//! | `api` | requests and answers, byte for byte as the original's |
+//! | `listen`, `connection` | the socket and the ports; bounds, hang-ups, draining |
+//! | `health`, [`metrics`], [`log`] | what is seen from outside |
+//! | `cli`, `serve` | from the command line to the last answer |
+
+mod api;
+mod cli;
+mod connection;
+mod guard;
+mod health;
+pub mod ipam;
+mod listen;
+pub mod log;
+pub mod metrics;
+mod serve;
+pub mod settings;
+mod shutdown;
+mod sysctl;
+
+pub use self::cli::{Start, main, pages};
+pub use self::health::SelfCheckError;
+pub use self::listen::{ListenError, Peers};
+pub use self::serve::{Listeners, ServeError, serve};
+pub use self::sysctl::SysctlError;
