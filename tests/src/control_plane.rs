@@ -47,7 +47,18 @@ impl ControlPlane {
     /// # Errors
     /// A program is missing, or ends or hangs on its way; the error shows the end of its log.
     pub fn start() -> Result<Self> {
-        let programs = Programs::find()?;
+        Self::launch(Programs::find()?)
+    }
+
+    /// The same without a controller manager: nothing happens but what the test does.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::start`].
+    pub fn without_controllers() -> Result<Self> {
+        Self::launch(Programs { manager: None, ..Programs::find()? })
+    }
+
+    fn launch(programs: Programs) -> Result<Self> {
         let folder = TempDir::with_prefix("control-plane-").context("make a folder")?;
         let [peer, client, secure] = free_ports()?;
         let etcd = format!("http://127.0.0.1:{client}");

@@ -1,12 +1,13 @@
 //! `spiderpool-agent`: what runs on each node and gives its pods their addresses.
 //!
 //! This is the shell: settings, the API on the socket, probes, metrics, the log, start and end. What gives addresses is behind the
-//! trait [`Ipam`](ipam::Ipam), which knows nothing of HTTP, and this knows nothing of Kubernetes.
+//! trait [`Ipam`](ipam::Ipam), which knows nothing of HTTP, and all but `cluster` knows nothing of Kubernetes.
 //!
 //! | Part | What it does |
 //! | --- | --- |
 //! | [`settings`] | environment and `conf.yml`, checked, with what may change while the agent runs |
 //! | [`ipam`] | the seam: plain values in, plain values out |
+//! | `cluster` | what is behind it: `ipam-k8s` with these settings |
 //! | `api` | requests and answers, byte for byte as the original's |
 //! | `listen`, `connection` | the socket and the ports; bounds, hang-ups, draining |
 //! | `health`, [`metrics`], [`log`] | what is seen from outside |
@@ -14,6 +15,7 @@
 
 mod api;
 mod cli;
+mod cluster;
 mod connection;
 mod guard;
 mod health;
@@ -27,6 +29,7 @@ mod shutdown;
 mod sysctl;
 
 pub use self::cli::{Start, main, pages};
+pub use self::cluster::{ClusterIpam, connect};
 pub use self::health::SelfCheckError;
 pub use self::listen::{ListenError, Peers};
 pub use self::serve::{Listeners, ServeError, serve};

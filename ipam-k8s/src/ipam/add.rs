@@ -239,10 +239,9 @@ fn draft(
 pub(super) fn kind_of(error: &SelectError) -> RefusedKind {
     match error {
         SelectError::NoRules | SelectError::FilteredOut { .. } => RefusedKind::NoPool,
-        SelectError::NotFound { .. }
-        | SelectError::Duplicate { .. }
-        | SelectError::BadPattern { .. }
-        | _ => RefusedKind::Wrong,
+        SelectError::NotFound { .. } | SelectError::Duplicate { .. } | SelectError::BadPattern { .. } | _ => {
+            RefusedKind::Wrong
+        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! What gives addresses in a cluster, behind the seam: [`ipam_k8s`] with the settings of the agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ipam_core::select::source::{SubnetFeature, Switches};
+use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
+use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind};
+use ipam_k8s::store::{ClusterStore, StoreOptions};
+use ipam_k8s::watch::{Known, WatchOptions};
+use ipam_k8s::workload::StaticKinds;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::cli::Start;
+use super::ipam::{
+    AddRequest, Allocated, Cause, ConflictRequest, DelRequest, Ipam, PodRef, Refusal, Sandbox,
+    WorkloadEndpoint,
+};
+use super::settings::Settings;
+
+/// How long the agent waits for its watches at start. It serves without them too, from single reads.
+const WATCHES_WITHIN: Duration = Duration::from_secs(30);
+
+/// The pipeline of `ipam-k8s` as the API calls it.
+#[derive(Debug)]
+pub struct ClusterIpam {
+    ipam: ipam::Ipam,
+    settings: Arc<Settings>,
+}
+
+/// Connects to the cluster that `KUBECONFIG`, `~/.kube/config` or the pod's own account names.
+///
+/// # Errors
+/// There is none, or its configuration cannot be used.
+pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
+    let settings = start.settings;
+    let config = kube::Config::infer().await.context("no cluster is configured")?;
+    let options = ClusterOptions::new(format!("spiderpool-agent/{}", env!("CARGO_PKG_VERSION")));
+    let calls = Cluster::new(config.clone(), &options)?;
+    // Watches have connections of their own, so that no call waits behind them.
+    let watches = Cluster::new(config, &options)?;
+    let mut watched = WatchOptions::new(settings.node_name.clone());
+    watched.subnets = settings.is_subnet_enabled;
+    let known = Known::start(calls.clone(), &watches, watched);
+    let mut stored = StoreOptions::default();
+    stored.records_max = Some(settings.pool_records_max.into());
+    stored.seed = seed(&settings);
+    let store = Arc::new(ClusterStore::new(calls.clone(), Arc::new(known.clone()), stored));
+    known.tell(&store);
+    if known.is_ready(Deadline::after(WATCHES_WITHIN)).await {
+        info!("the cluster is known");
+    } else {
+        warn!("not all watches are open; what they would tell is read when it is needed");
+    }
+    let ipam = ipam::Ipam::new(calls, known, store, ipam_settings(&settings));
+    Ok(Arc::new(ClusterIpam { ipam, settings }))
+}
+
+/// Agents must not pause alike.
+fn seed(settings: &Settings) -> u64 {
+    let texts = [&settings.node_name, &settings.pod_name];
+    texts.into_iter().flat_map(|text| text.bytes()).fold(u64::from(std::process::id()), |seed, byte| {
+        seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
+    })
+}
+
+fn ipam_settings(settings: &Settings) -> IpamSettings {
+    let live = &settings.live;
+    let mut of = IpamSettings::new(settings.pod_namespace.clone());
+    of.cluster_network.clone_from(&settings.multus_network);
+    of.switches = Switches {
+        v4: settings.is_ipv4,
+        v6: settings.is_ipv6,
+        subnets: match (settings.is_subnet_enabled, live.is_auto_pool_enabled) {
+            (false, _) => SubnetFeature::Off,
+            (true, false) => SubnetFeature::WithoutAutoPools,
+            (true, true) => SubnetFeature::AutoPools,
+        },
+    };
+    of.static_kinds = StaticKinds {
+        stateful_set: live.is_stateful_set_static,
+        virtual_machine: settings.is_kubevirt_static,
+    };
+    of.policy = live.policy;
+    of.cooldown = live.cooldown;
+    of.auto_pool_wait = settings.auto_pool_wait.saturating_mul(settings.auto_pool_looks);
+    of.may_release_conflicts = settings.is_conflict_release_allowed;
+    of
+}
+
+impl Ipam for ClusterIpam {
+    async fn allocate(&self, request: AddRequest, deadline: Instant) -> Result<Allocated, Refusal> {
+        let Sandbox { pod, pod_uid, .. } = request.sandbox;
+        let nic = request.nic.parse().map_err(|error: ipam_core::Error| {
+            Refusal::failed(
+                format!("failed to allocate IP addresses in standard mode: {error}"),
+                [Cause::WrongInput],
+            )
+        })?;
+        let add = ipam::AddRequest {
+            nic,
+            namespace: pod.namespace,
+            pod: pod.name,
+            uid: pod_uid,
+            default_v4: request.default_pools_v4,
+            default_v6: request.default_pools_v6,
+            clean_gateway: request.is_gateway_cleaned,
+        };
+        let answer = self.ipam.add(&add, Deadline::at(deadline)).await.map_err(refusal)?;
+        let live = &self.settings.live;
+        Ok(Allocated {
+            answer,
+            is_conflict_detected: live.is_conflict_detected,
+            is_gateway_detected: live.is_gateway_detected,
+        })
+    }
+
+    async fn release(&self, request: DelRequest, deadline: Instant) -> Result<(), Refusal> {
+        let del = del(request.sandbox, request.nic);
+        self.ipam.del(&del, Deadline::at(deadline)).await.map_err(refusal)
+    }
+
+    async fn release_conflicting(&self, request: ConflictRequest, deadline: Instant) -> Result<(), Refusal> {
+        let del = del(request.sandbox, String::new());
+        let released = self.ipam.release_conflicting(&del, request.is_conflict, Deadline::at(deadline));
+        released.await.map_err(refusal)
+    }
+
+    async fn workload_endpoint(&self, pod: PodRef, deadline: Instant) -> Result<WorkloadEndpoint, Refusal> {
+        let found = self.ipam.endpoint_of(&pod.namespace, &pod.name, Deadline::at(deadline)).await;
+        let endpoint = found.map_err(refusal)?;
+        let current = endpoint.status.clone().unwrap_or_default().current;
+        let metadata = &endpoint.metadata;
+        Ok(WorkloadEndpoint {
+            pod: PodRef {
+                namespace: metadata.namespace.clone().unwrap_or_default(),
+                name: metadata.name.clone().unwrap_or_default(),
+            },
+            pod_uid: current.uid,
+            node: current.node,
+            entries: current.ips,
+        })
+    }
+
+    async fn coordinator_config(&self, pod: PodRef, deadline: Instant) -> Result<CoordinatorConfig, Refusal> {
+        let found = self.ipam.coordinator_config(&pod.namespace, &pod.name, Deadline::at(deadline));
+        found.await.map_err(refusal)
+    }
+}
+
+fn del(sandbox: Sandbox, nic: String) -> ipam::DelRequest {
+    ipam::DelRequest { nic, namespace: sandbox.pod.namespace, pod: sandbox.pod.name, uid: sandbox.pod_uid }
+}
+
+fn refusal(refused: Refused) -> Refusal {
+    let Refused { text, kind } = refused;
+    match kind {
+        RefusedKind::NotFound => Refusal::not_found(text),
+        RefusedKind::StatelessKept => Refusal::stateless(),
+        RefusedKind::StatefulKept => Refusal::stateful(),
+        RefusedKind::NoPool => Refusal::failed(text, [Cause::NoAvailablePool]),
+        RefusedKind::UsedOut => Refusal::failed(text, [Cause::UsedOut]),
+        RefusedKind::Exhausted => Refusal::failed(text, [Cause::RetriesExhausted]),
+        RefusedKind::Wrong => Refusal::failed(text, [Cause::WrongInput]),
+        _ => Refusal::internal(text),
+    }
+}

@@ -1,0 +1,52 @@
+//! The recorded answers of the Go original's agent, replayed against our agent on a real API server.
+//!
+//! `AGENT_CORPUS` names another folder of that form, `AGENT_CASE` (`file/name`, a part is enough) fewer cases.
+
+#![expect(clippy::print_stdout, reason = "what each case came to is told")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use spiderpool_tests::agent_corpus::{Outcome, Stage};
+use spiderpool_tests::control_plane::ControlPlane;
+use spiderpool_tests::golden;
+
+#[test]
+fn recorded_answers() -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(replay())
+}
+
+async fn replay() -> Result<()> {
+    let folder = env::var_os("AGENT_CORPUS").map_or_else(|| golden::home().join("agent"), PathBuf::from);
+    let wanted = env::var("AGENT_CASE").unwrap_or_default();
+    let plane = ControlPlane::without_controllers()?;
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in fs::read_dir(home.join("../ipam-k8s/crds"))? {
+        plane.apply(&fs::read_to_string(file?.path())?)?;
+    }
+    plane.apply(&fs::read_to_string(home.join("manifests/kubevirt.yaml"))?)?;
+    let mut stage = Stage::new(&plane.kubeconfig(), &plane.kubeconfig()).await?;
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    files.sort();
+    let (mut counts, mut wrong) = ([0_usize; 2], Vec::new());
+    for path in files {
+        let file = path.file_stem().and_then(|stem| stem.to_str()).context("a name")?.to_owned();
+        let is_wanted = |name: &str| format!("{file}/{name}").contains(&wanted);
+        for replayed in stage.replay_file(&path, is_wanted).await? {
+            println!("{replayed}");
+            match replayed.outcome {
+                Outcome::AsRecorded => counts[0] += 1,
+                Outcome::Mended(_) => counts[1] += 1,
+                Outcome::Differs(_) => wrong.push(replayed.to_string()),
+            }
+        }
+    }
+    println!("{} as recorded, {} mended, {} differ", counts[0], counts[1], wrong.len());
+    ensure!(wrong.is_empty(), "{} cases differ", wrong.len());
+    Ok(())
+}
