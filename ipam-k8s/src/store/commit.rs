@@ -71,6 +71,7 @@ impl ClusterStore {
         now: Time,
         cooldown: Duration,
     ) -> Result<Planned, ClusterStoreError> {
+        pool.readable()?;
         self.reserve(pool);
         let mut takes = false;
         for op in ops {
