@@ -132,17 +132,14 @@ impl ClusterStore {
 /// The records of an owner's name in a pool. The text of a record does not say whether it names a pod or a virtual machine; it is taken
 /// for what asks.
 fn records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>) -> Vec<Holding> {
-    let is_its = |pod: &str| {
-        pod.split_once('/')
-            .is_some_and(|(namespace, name)| (namespace, name) == (owner.scope(), owner.name()))
-    };
+    let pod = format!("{}/{}", owner.scope(), owner.name());
     let holding = |(address, uid): (Addr, &str)| {
         let holder = Owner::from_parts(owner.kind(), owner.scope(), owner.name(), uid).ok()?;
         let nic = endpoint.and_then(|endpoint| nic_of(endpoint, &pool.name, address));
         let record = Record { address, owner: holder, stamp: None };
         Some(Holding { pool: pool.name.clone(), record, nic })
     };
-    let mine = pool.ips.iter().filter(|ip| is_its(ip.pod)).filter_map(|ip| Some((ip.address?, ip.uid)));
+    let mine = pool.ips.iter().filter(|ip| ip.pod == pod).filter_map(|ip| Some((ip.address?, ip.uid)));
     let mut records: Vec<Holding> = mine.filter_map(holding).collect();
     records.sort_by_key(|holding| holding.record.address);
     records

@@ -39,15 +39,14 @@ impl ClusterStore {
 
     /// Two pools should not overlap, but nobody may have kept them from it: what another one of the subnet has given out is passed over.
     fn pick_from(&self, pool: &KnownPool, query: &PickQuery) -> Result<Addr, Obstacle> {
-        let mut query = query.clone();
+        let WantAddress::Any(_) = query.want else { return pool.state().pick(query) };
+        let (peers, mut query) = (self.known_peers(pool), query.clone());
         loop {
-            let picked = pool.state().pick(&query);
-            match (picked, query.want) {
-                (Ok(address), WantAddress::Any(_)) if self.known_elsewhere(pool, address).is_some() => {
-                    query.except.push(address);
-                }
-                (picked, _) => return picked,
+            let address = pool.state().pick(&query)?;
+            if holder_among(&peers, address).is_none() {
+                return Ok(address);
             }
+            query.except.push(address);
         }
     }
 
@@ -80,15 +79,17 @@ impl ClusterStore {
         Ok(peers.iter().any(|peer| peer.allocatable().contains(address)).then_some(Obstacle::Outside))
     }
 
-    /// Which known pool of the subnet has a record of this address.
-    pub(super) fn known_elsewhere(&self, pool: &KnownPool, address: Addr) -> Option<PoolName> {
-        let is_peer = |peer: &Arc<KnownPool>| {
-            peer.name != pool.name
-                && peer.spec.subnet() == pool.spec.subnet()
-                && peer.state().record(address).is_some()
-        };
-        self.shelf.pools().iter().find(|peer| is_peer(peer)).map(|peer| peer.name.clone())
+    /// The other pools of the subnet, those of them that are known.
+    pub(super) fn known_peers(&self, pool: &KnownPool) -> Vec<Arc<KnownPool>> {
+        let mut pools = self.shelf.pools();
+        pools.retain(|peer| peer.name != pool.name && peer.spec.subnet() == pool.spec.subnet());
+        pools
     }
+}
+
+/// Which of these pools has a record of this address.
+pub(super) fn holder_among(peers: &[Arc<KnownPool>], address: Addr) -> Option<&PoolName> {
+    peers.iter().find(|peer| peer.state().record(address).is_some()).map(|peer| &peer.name)
 }
 
 const fn none() -> PickView {

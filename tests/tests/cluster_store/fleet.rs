@@ -1,10 +1,14 @@
 //! A fleet in which Go agents write the same objects: exact bytes, and nothing is lost.
 
+use std::sync::Arc;
+
+use ipam_core::batch::Batched;
 use ipam_core::{Release, ReleaseRequest, ReleaseScope, Time, run_async};
-use ipam_k8s::store::EndpointDraft;
+use ipam_k8s::client::Verb;
+use ipam_k8s::store::{ClusterStore, EndpointDraft, StoreOptions};
 use serde_json::json;
 
-use crate::bed::{Bed, Wall, addresses, allocate, new_pod, request};
+use crate::bed::{Bed, Book, Wall, addresses, allocate, new_pod, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_has_the_form_that_go_writes() {
@@ -111,4 +115,43 @@ async fn what_a_go_agent_left_is_found() {
     let _draft = store.draft(&other, new_pod(&other));
     allocate(&store, request(&other, "eth0", &[&v4], &[])).await.unwrap();
     assert_eq!(bed.stored(&v4).await["status"]["allocatedIPCount"], 2, "mended");
+}
+
+/// Several agents on one pool, each with requests of its own: all are met, each address is given once, and a lost race costs no other
+/// request of the same agent its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_agents_on_one_pool_all_get_their_addresses() {
+    const AGENTS: usize = 6;
+    const EACH: usize = 15;
+    let bed = Bed::new().await;
+    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.199").await;
+    let (_, counts) = bed
+        .counted(&bed.cluster, async {
+            let mut tasks = Vec::new();
+            for agent in 0..AGENTS {
+                let mut options = StoreOptions::default();
+                options.seed = u64::try_from(agent).unwrap();
+                let book = Arc::new(Book::default());
+                let store = Batched::new(ClusterStore::new(bed.cluster.clone(), book, options));
+                for number in 0..EACH {
+                    let (store, pod, v4) =
+                        (store.clone(), bed.pod(&format!("p{agent}-{number}")), v4.clone());
+                    tasks.push(tokio::spawn(async move {
+                        let _draft = store.inner().draft(&pod, new_pod(&pod));
+                        let mut request = request(&pod, "eth0", &[&v4], &[]);
+                        request.seed = u64::try_from(agent * EACH + number).unwrap();
+                        allocate(&store, request).await.unwrap();
+                    }));
+                }
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+        })
+        .await;
+    println!("{AGENTS} agents with {EACH} pods each:\n{counts}");
+    let records: serde_json::Value = serde_json::from_str(&bed.records(&v4).await.unwrap()).unwrap();
+    assert_eq!(records.as_object().unwrap().len(), AGENTS * EACH);
+    let puts = counts.of(Verb::Update, "spiderippools/status").requests;
+    assert!(puts < u64::try_from(AGENTS * EACH).unwrap(), "less than one a pod: {counts}");
 }

@@ -3,9 +3,10 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
     reason = "a test stops at the first surprise; the lints spare test functions only"
 )]
 
