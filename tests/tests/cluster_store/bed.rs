@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ipam_core::{
-    Allocate, Allocation, AllocationRequest, AsyncClock, AsyncStore, Family, NicRequest, Owner, PoolFields,
-    PoolSpec, RangeSet, Refusal, Time, run_async,
+    Allocate, Allocation, AllocationRequest, AsyncStore, Family, NicRequest, Owner, PoolFields, PoolSpec,
+    RangeSet, Refusal, Time, run_async,
 };
 use ipam_k8s::client::{Cluster, ClusterOptions, Counts, Deadline, Named};
 use ipam_k8s::crd::{IPPoolSpec, SpiderEndpoint, SpiderIPPool};
-use ipam_k8s::store::{ClusterStore, EndpointDraft, PoolBook, StoreOptions};
+use ipam_k8s::store::{ClusterStore, EndpointDraft, PoolBook, SteadyClock, StoreOptions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use spiderpool_tests::control_plane::ControlPlane;
@@ -109,12 +109,12 @@ impl Bed {
         ClusterStore::new(cluster.clone(), Arc::new(Book::default()), StoreOptions::default())
     }
 
-    /// Makes a pool; its name.
+    /// Makes a pool; its name. Of other subnets than those of the contract's suite, which may run at the same time.
     pub(crate) async fn pool(&self, name: &str, subnet: &str, ips: &str) -> String {
         let fields = PoolFields {
             subnet: subnet.to_owned(),
             ips: vec![ips.to_owned()],
-            gateway: ips.split('-').next().map(|first| first.replace("10.6.0.10", "10.6.0.1")),
+            gateway: ips.split('-').next().map(|first| first.replace("10.16.0.10", "10.16.0.1")),
             ..PoolFields::default()
         };
         let name = self.name(name);
@@ -180,26 +180,6 @@ pub(crate) fn connect(config: kube::Config) -> Cluster {
     Cluster::new(config, &ClusterOptions::new("cluster-store-test/1")).unwrap()
 }
 
-/// The clock of a process: milliseconds since it was made.
-#[derive(Debug)]
-pub(crate) struct Wall(Instant);
-
-impl Wall {
-    pub(crate) fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl AsyncClock for Wall {
-    fn now(&self) -> Time {
-        Time::from_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap())
-    }
-
-    async fn wait_until(&self, time: Time) {
-        tokio::time::sleep(time.since(self.now())).await;
-    }
-}
-
 /// A request for one NIC from these pools.
 pub(crate) fn request(owner: &Owner, nic: &str, v4: &[&str], v6: &[&str]) -> AllocationRequest {
     let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
@@ -211,7 +191,7 @@ pub(crate) async fn allocate<S: AsyncStore>(
     store: &S,
     request: AllocationRequest,
 ) -> Result<Allocation, Refusal> {
-    run_async(Allocate::new(request, store.is_atomic()), store, &Wall::new()).await.unwrap()
+    run_async(Allocate::new(request, store.is_atomic()), store, &SteadyClock::start()).await.unwrap()
 }
 
 /// The addresses of an allocation as text.

@@ -17,10 +17,10 @@ const STATUS: &str = "spiderippools/status";
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_made_read_changed_and_deleted() {
     let bed = Bed::new().await;
-    let (cluster, name) = (&bed.cluster, bed.pool("life", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await);
+    let (cluster, name) = (&bed.cluster, bed.pool("life", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await);
     let named = Named::cluster(&name);
     let read: SpiderIPPool = cluster.get(named, soon()).await.unwrap();
-    assert_eq!(read.spec.ips, ["10.6.0.10-10.6.0.19"]);
+    assert_eq!(read.spec.ips, ["10.16.0.10-10.16.0.19"]);
 
     let again = SpiderIPPool::new(&name, read.spec.clone());
     let error = cluster.create::<SpiderIPPool>(named, &again, soon()).await.unwrap_err();
@@ -61,7 +61,7 @@ async fn objects_are_made_read_changed_and_deleted() {
 async fn what_the_schema_refuses_is_rejected() {
     let bed = Bed::new().await;
     let name = bed.name("bad");
-    let spec = IPPoolSpec { ip_version: Some(5), subnet: "10.6.0.0/24".to_owned(), ..IPPoolSpec::default() };
+    let spec = IPPoolSpec { ip_version: Some(5), subnet: "10.16.0.0/24".to_owned(), ..IPPoolSpec::default() };
     let pool = SpiderIPPool::new(&name, spec);
     let error = bed.cluster.create::<SpiderIPPool>(Named::cluster(&name), &pool, soon()).await.unwrap_err();
     assert!(matches!(error.failure, Failure::Invalid(_)) && error.class() == Class::Rejected, "{error:?}");
@@ -71,7 +71,7 @@ async fn what_the_schema_refuses_is_rejected() {
 async fn lists_are_read_in_pages() {
     let bed = Bed::new().await;
     for number in 0..5 {
-        bed.pool(&format!("page{number}"), "10.6.0.0/24", "10.6.0.10").await;
+        bed.pool(&format!("page{number}"), "10.16.0.0/24", "10.16.0.10").await;
     }
     let (mut names, mut next) = (Vec::new(), None);
     loop {
@@ -102,7 +102,7 @@ async fn nothing_is_repeated_but_after_429() {
     let bed = Bed::new().await;
     let proxy = Proxy::start(config(&bed.plane).await).await;
     let cluster = proxy.cluster();
-    let name = bed.pool("once", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let name = bed.pool("once", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let named = Named::cluster(&name);
     let put = async |deadline: Deadline| {
         let version = bed.stored(&name).await["metadata"]["resourceVersion"].clone();

@@ -3,9 +3,9 @@
 use ipam_core::batch::Batched;
 use ipam_core::{Allocation, Release, ReleaseRequest, ReleaseScope, Time, run_async};
 use ipam_k8s::client::Counts;
-use ipam_k8s::store::{ClusterStore, EndpointDraft, OnClear};
+use ipam_k8s::store::{ClusterStore, EndpointDraft, OnClear, SteadyClock};
 
-use crate::bed::{Bed, Wall, addresses, allocate, new_pod, request};
+use crate::bed::{Bed, addresses, allocate, new_pod, request};
 
 const PUT: &str = "update spiderippools/status";
 const POST: &str = "create spiderendpoints";
@@ -40,7 +40,7 @@ async fn warm(bed: &Bed, v4: &[&str], v6: &[&str]) -> ClusterStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_add_is_two_writes_and_no_read_and_a_repeated_one_nothing() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
     let store = warm(&bed, &[&v4], &[]).await;
     let pod = bed.pod("a");
     let draft = store.draft(&pod, new_pod(&pod));
@@ -48,7 +48,7 @@ async fn a_first_add_is_two_writes_and_no_read_and_a_repeated_one_nothing() {
     let (first, counts) = bed.counted(&bed.cluster, add()).await;
     costs(&counts, &[(1, PUT), (1, POST)]);
     let first = first.unwrap();
-    assert_eq!(addresses(&first), ["10.6.0.11"]);
+    assert_eq!(addresses(&first), ["10.16.0.11"]);
 
     let (again, counts) = bed.counted(&bed.cluster, add()).await;
     costs(&counts, &[]);
@@ -68,26 +68,26 @@ async fn a_first_add_is_two_writes_and_no_read_and_a_repeated_one_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dual_stack_is_three_writes_and_no_read() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
-    let v6 = bed.pool("v6", "fd00:6::/64", "fd00:6::10-fd00:6::ff").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
+    let v6 = bed.pool("v6", "fd00:16::/64", "fd00:16::10-fd00:16::ff").await;
     let store = warm(&bed, &[&v4], &[&v6]).await;
     let pod = bed.pod("a");
     let _draft = store.draft(&pod, new_pod(&pod));
     let (both, counts) =
         bed.counted(&bed.cluster, allocate(&store, request(&pod, "eth0", &[&v4], &[&v6]))).await;
     costs(&counts, &[(2, PUT), (1, POST)]);
-    assert_eq!(addresses(&both.unwrap()), ["10.6.0.11", "fd00:6::11"]);
+    assert_eq!(addresses(&both.unwrap()), ["10.16.0.11", "fd00:16::11"]);
     // A second NIC changes the endpoint.
     let second = allocate(&store, request(&pod, "net1", &[&v4], &[&v6]));
     let (second, counts) = bed.counted(&bed.cluster, second).await;
     costs(&counts, &[(2, PUT), (1, PATCH)]);
-    assert_eq!(addresses(&second.unwrap()), ["10.6.0.12", "fd00:6::12"]);
+    assert_eq!(addresses(&second.unwrap()), ["10.16.0.12", "fd00:16::12"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_writer_costs_one_read() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
     let (ours, theirs) = (warm(&bed, &[&v4], &[]).await, bed.store());
     let add = async |store: &ClusterStore, name: &str| -> (Allocation, Counts) {
         let pod = bed.pod(name);
@@ -104,7 +104,7 @@ async fn another_writer_costs_one_read() {
     ours.note_seen(&name, &text("uid"), &text("resourceVersion"));
     let (allocation, counts) = add(&ours, "c").await;
     costs(&counts, &[(1, GET_POOL), (1, PUT), (1, POST)]);
-    assert_eq!(addresses(&allocation), ["10.6.0.12"]);
+    assert_eq!(addresses(&allocation), ["10.16.0.12"]);
     // What it tells of our own write, or of an older one, costs nothing.
     let stored = bed.stored(&v4).await;
     ours.note_seen(&name, &text("uid"), stored["metadata"]["resourceVersion"].as_str().unwrap());
@@ -116,14 +116,14 @@ async fn another_writer_costs_one_read() {
     add(&theirs, "e").await;
     let (allocation, counts) = add(&ours, "f").await;
     costs(&counts, &[(1, GET_POOL), (2, PUT), (1, POST)]);
-    assert_eq!(addresses(&allocation), ["10.6.0.15"]);
+    assert_eq!(addresses(&allocation), ["10.16.0.15"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_del_is_a_write_a_pool_and_one() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
-    let v6 = bed.pool("v6", "fd00:6::/64", "fd00:6::10-fd00:6::ff").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
+    let v6 = bed.pool("v6", "fd00:16::/64", "fd00:16::10-fd00:16::ff").await;
     let store = warm(&bed, &[&v4], &[&v6]).await;
     let pod = bed.pod("a");
     let mut draft = EndpointDraft::new(&pod, "n1");
@@ -138,7 +138,7 @@ async fn a_del_is_a_write_a_pool_and_one() {
     });
     let release = || {
         let request = ReleaseRequest::new(pod.clone(), ReleaseScope::All, Time::from_millis(60_000));
-        async { run_async(Release::new(request, false), &other, &Wall::new()).await.unwrap() }
+        async { run_async(Release::new(request, false), &other, &SteadyClock::start()).await.unwrap() }
     };
     let (released, counts) = bed.counted(&bed.cluster, release()).await;
     assert_eq!(released.addresses.len(), 2);
@@ -156,7 +156,7 @@ async fn a_del_is_a_write_a_pool_and_one() {
 async fn a_burst_on_one_pool_is_a_handful_of_pool_writes() {
     const PODS: usize = 200;
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/16", "10.6.1.0-10.6.4.255").await;
+    let v4 = bed.pool("v4", "10.16.0.0/16", "10.16.1.0-10.16.4.255").await;
     let store = Batched::new(warm(&bed, &[&v4], &[]).await);
     let burst = async {
         let mut tasks = Vec::new();

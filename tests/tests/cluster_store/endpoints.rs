@@ -50,15 +50,15 @@ impl Details for Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_has_the_form_that_go_writes() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/16", "10.6.0.10-10.6.0.19").await;
-    let v6 = bed.pool("v6", "fd00:6::/64", "fd00:6::10-fd00:6::1f").await;
+    let v4 = bed.pool("v4", "10.16.0.0/16", "10.16.0.10-10.16.0.19").await;
+    let v6 = bed.pool("v6", "fd00:16::/64", "fd00:16::10-fd00:16::1f").await;
     let store = bed.store();
     let pod = bed.pod("web");
     let draft = store.draft(&pod, new_pod(&pod));
     allocate(&store, request(&pod, "eth0", &[&v4], &[&v6])).await.unwrap();
     let eth0 = json!({
         "interface": "eth0", "vlan": 0, "cleanGateway": false,
-        "ipv4": "10.6.0.10/16", "ipv4Pool": v4, "ipv4Gateway": "10.6.0.1", "ipv6": "fd00:6::10/64", "ipv6Pool": v6
+        "ipv4": "10.16.0.10/16", "ipv4Pool": v4, "ipv4Gateway": "10.16.0.1", "ipv6": "fd00:16::10/64", "ipv6Pool": v6
     });
     let object = |ips: Vec<&Value>| {
         json!({
@@ -82,7 +82,7 @@ async fn an_endpoint_has_the_form_that_go_writes() {
     allocate(&store, request(&pod, "net1", &[&v4], &[])).await.unwrap();
     let net1 = json!({
         "interface": "net1", "vlan": 100, "mac": "fa:16:3e:00:00:0a", "cleanGateway": true,
-        "ipv4": "10.6.0.11/16", "ipv4Pool": v4, "ipv4Gateway": "10.6.0.1"
+        "ipv4": "10.16.0.11/16", "ipv4Pool": v4, "ipv4Gateway": "10.16.0.1"
     });
     assert_eq!(stored(&bed, &pod).await, object(vec![&eth0, &net1]));
 }
@@ -90,7 +90,7 @@ async fn an_endpoint_has_the_form_that_go_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_whose_addresses_outlive_a_pod_keeps_its_endpoint() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let store = bed.store();
     let first = bed.pod("db-0");
     let second = Owner::pod(first.scope(), first.name(), "the-next-uid").unwrap();
@@ -104,7 +104,7 @@ async fn an_owner_whose_addresses_outlive_a_pod_keeps_its_endpoint() {
         let _draft = store.draft(owner, draft(owner, node));
         let mut request = request(owner, "eth0", &[&v4], &[]);
         request.follow = Follow::WhilePoolsMatch;
-        assert_eq!(addresses(&allocate(&store, request).await.unwrap()), ["10.6.0.10"]);
+        assert_eq!(addresses(&allocate(&store, request).await.unwrap()), ["10.16.0.10"]);
         let object = stored(&bed, owner).await;
         assert_eq!(object["metadata"]["ownerReferences"], Value::Null);
         assert_eq!(object["status"]["ownerControllerType"], "StatefulSet");
@@ -113,14 +113,14 @@ async fn an_owner_whose_addresses_outlive_a_pod_keeps_its_endpoint() {
             (&json!(node), &json!(owner.uid()))
         );
     }
-    let text = format!(r#"{{"10.6.0.10":{{"pod":"shop/{}","podUid":"the-next-uid"}}}}"#, first.name());
+    let text = format!(r#"{{"10.16.0.10":{{"pod":"shop/{}","podUid":"the-next-uid"}}}}"#, first.name());
     assert_eq!(bed.records(&v4).await, Some(text));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_of_an_old_name_gets_its_own_and_the_old_object_goes() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let store = bed.store();
     let first = bed.pod("web");
     let second = Owner::pod(first.scope(), first.name(), "the-next-uid").unwrap();
@@ -133,7 +133,7 @@ async fn a_pod_of_an_old_name_gets_its_own_and_the_old_object_goes() {
     bed.cluster.delete::<SpiderEndpoint>(named, None, None, soon()).await.unwrap();
     let _draft = store.draft(&second, new_pod(&second));
     let allocation = allocate(&store, request(&second, "eth0", &[&v4], &[])).await.unwrap();
-    assert_eq!(addresses(&allocation), ["10.6.0.11"]);
+    assert_eq!(addresses(&allocation), ["10.16.0.11"]);
     let endpoint = bed.endpoint(&second).await.unwrap();
     assert_ne!(endpoint.metadata.uid, old);
     assert_eq!(endpoint.metadata.deletion_timestamp, None);
@@ -147,9 +147,9 @@ async fn a_pod_of_an_old_name_gets_its_own_and_the_old_object_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_name_nothing_are_replaced_and_what_is_foreign_stays() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     for (number, entry) in [
-        json!({ "interface": "eth0", "vlan": 0, "ipv4": "10.6.0.10/24" }),
+        json!({ "interface": "eth0", "vlan": 0, "ipv4": "10.16.0.10/24" }),
         json!({ "interface": "eth0", "vlan": 0, "ipv4": "nonsense", "ipv4Pool": v4 }),
         json!({ "interface": "eth0", "vlan": 0 }),
     ]
@@ -171,7 +171,7 @@ async fn entries_that_name_nothing_are_replaced_and_what_is_foreign_stays() {
         let store = bed.store();
         let _draft = store.draft(&pod, EndpointDraft::new(&pod, "n1"));
         let allocation = allocate(&store, request(&pod, "eth0", &[&v4], &[])).await.unwrap();
-        let address = format!("10.6.0.{}", 10 + number);
+        let address = format!("10.16.0.{}", 10 + number);
         assert_eq!(addresses(&allocation), [address.as_str()]);
         let stored = stored(&bed, &pod).await;
         let ips = stored["status"]["current"]["ips"].as_array().unwrap();
@@ -185,7 +185,7 @@ async fn entries_that_name_nothing_are_replaced_and_what_is_foreign_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nic_without_a_name_gets_it_later() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let store = bed.store();
     let pod = bed.pod("a");
     let mut draft = new_pod(&pod);
@@ -204,7 +204,7 @@ async fn a_nic_without_a_name_gets_it_later() {
     let holdings = holdings(&store, &pod).await;
     let nics: Vec<&str> = holdings.attachments.iter().map(|one| one.nic.as_str()).collect();
     assert_eq!(nics, ["eth0", "1"]);
-    let assignments = vec![Assignment { pool: v4.parse().unwrap(), address: "10.6.0.11".parse().unwrap() }];
+    let assignments = vec![Assignment { pool: v4.parse().unwrap(), address: "10.16.0.11".parse().unwrap() }];
     let named = Attachment { nic: "net1".parse().unwrap(), assignments };
     let change = Change::Attachments {
         owner: pod.clone(),
@@ -218,7 +218,7 @@ async fn a_nic_without_a_name_gets_it_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_is_deleted_only_with_its_own_uid() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let store = bed.store();
     let pod = bed.pod("a");
     let draft = store.draft(&pod, new_pod(&pod));

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use ipam_core::batch::Batched;
 use ipam_core::{Release, ReleaseRequest, ReleaseScope, Time, run_async};
 use ipam_k8s::client::Verb;
-use ipam_k8s::store::{ClusterStore, EndpointDraft, StoreOptions};
+use ipam_k8s::store::{ClusterStore, EndpointDraft, SteadyClock, StoreOptions};
 use serde_json::json;
 
-use crate::bed::{Bed, Book, Wall, addresses, allocate, new_pod, request};
+use crate::bed::{Bed, Book, addresses, allocate, new_pod, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_has_the_form_that_go_writes() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.9-10.6.0.12").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.9-10.16.0.12").await;
     // The controller has counted, before anybody was given an address.
     bed.write_status(&v4, json!({ "totalIPCount": 4 })).await;
     let store = bed.store();
@@ -28,14 +28,14 @@ async fn the_status_has_the_form_that_go_writes() {
     let [a, b] = pods.as_slice() else { panic!("two pods") };
     let record =
         |owner: &ipam_core::Owner| format!(r#"{{"pod":"shop/{}","podUid":"{}"}}"#, owner.name(), owner.uid());
-    let text = format!(r#"{{"10.6.0.10":{},"10.6.0.9":{}}}"#, record(b), record(a));
+    let text = format!(r#"{{"10.16.0.10":{},"10.16.0.9":{}}}"#, record(b), record(a));
     let before = bed.stored(&v4).await;
     assert_eq!(before["status"], json!({ "allocatedIPCount": 2, "allocatedIPs": text, "totalIPCount": 4 }));
     assert_eq!(before["metadata"]["generation"], 1, "the spec is as it was");
 
     for pod in &pods {
         let request = ReleaseRequest::new(pod.clone(), ReleaseScope::All, Time::from_millis(60_000));
-        run_async(Release::new(request, false), &store, &Wall::new()).await.unwrap();
+        run_async(Release::new(request, false), &store, &SteadyClock::start()).await.unwrap();
     }
     let after = bed.stored(&v4).await;
     assert_eq!(after["status"], json!({ "allocatedIPCount": 0, "totalIPCount": 4 }), "no field of records");
@@ -47,7 +47,7 @@ async fn the_status_has_the_form_that_go_writes() {
 async fn beside_a_go_agent_nothing_is_lost() {
     const EACH: usize = 25;
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.199").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.199").await;
     let go = async {
         for number in 0..EACH {
             loop {
@@ -55,7 +55,7 @@ async fn beside_a_go_agent_nothing_is_lost() {
                 let text = object["status"]["allocatedIPs"].as_str().unwrap_or("{}").to_owned();
                 let mut records: serde_json::Map<String, serde_json::Value> =
                     serde_json::from_str(&text).unwrap();
-                let free = (10..200).map(|last| format!("10.6.0.{last}"));
+                let free = (10..200).map(|last| format!("10.16.0.{last}"));
                 let free = free.into_iter().find(|address| !records.contains_key(address)).unwrap();
                 records.insert(
                     free,
@@ -102,15 +102,15 @@ async fn beside_a_go_agent_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_go_agent_left_is_found() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let pod = bed.pod("a");
-    let text = format!(r#"{{"10.6.0.15":{{"pod":"shop/{}","podUid":"{}"}}}}"#, pod.name(), pod.uid());
+    let text = format!(r#"{{"10.16.0.15":{{"pod":"shop/{}","podUid":"{}"}}}}"#, pod.name(), pod.uid());
     // Its count is wrong, which does not matter.
     bed.write_status(&v4, json!({ "allocatedIPCount": 7, "allocatedIPs": text })).await;
     let store = bed.store();
     let _draft = store.draft(&pod, EndpointDraft::new(&pod, "n1"));
     let allocation = allocate(&store, request(&pod, "eth0", &[&v4], &[])).await.unwrap();
-    assert_eq!(addresses(&allocation), ["10.6.0.15"], "a record that no endpoint names");
+    assert_eq!(addresses(&allocation), ["10.16.0.15"], "a record that no endpoint names");
     let other = bed.pod("b");
     let _draft = store.draft(&other, new_pod(&other));
     allocate(&store, request(&other, "eth0", &[&v4], &[])).await.unwrap();
@@ -124,7 +124,7 @@ async fn many_agents_on_one_pool_all_get_their_addresses() {
     const AGENTS: usize = 6;
     const EACH: usize = 15;
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.199").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.199").await;
     let (_, counts) = bed
         .counted(&bed.cluster, async {
             let mut tasks = Vec::new();

@@ -9,16 +9,16 @@ use ipam_core::{
 };
 use ipam_k8s::client::Named;
 use ipam_k8s::crd::{IPPoolSpec, SpiderIPPool};
-use ipam_k8s::store::{ClusterStore, ClusterStoreError, POOL_BYTES_MAX, StoreOptions};
+use ipam_k8s::store::{ClusterStore, ClusterStoreError, POOL_BYTES_MAX, SteadyClock, StoreOptions};
 use serde_json::json;
 
-use crate::bed::{Bed, Book, Wall, addresses, allocate, new_pod, request, soon};
+use crate::bed::{Bed, Book, addresses, allocate, new_pod, request, soon};
 
 async fn refused(bed: &Bed, store: &ClusterStore, pool: &str) -> ClusterStoreError {
     let pod = bed.pod("refused");
     let _draft = store.draft(&pod, new_pod(&pod));
     let machine = Allocate::new(request(&pod, "eth0", &[pool], &[]), false);
-    match run_async(machine, store, &Wall::new()).await {
+    match run_async(machine, store, &SteadyClock::start()).await {
         Err(DriveError::Store(error)) => error,
         other => panic!("{other:?}"),
     }
@@ -27,14 +27,14 @@ async fn refused(bed: &Bed, store: &ClusterStore, pool: &str) -> ClusterStoreErr
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_record_stops_its_pool_and_stays() {
     let bed = Bed::new().await;
-    let bad = bed.pool("bad", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
-    let good = bed.pool("good", "10.7.0.0/24", "10.7.0.10-10.7.0.19").await;
+    let bad = bed.pool("bad", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
+    let good = bed.pool("good", "10.17.0.0/24", "10.17.0.10-10.17.0.19").await;
     let store = bed.store();
     let holder = bed.pod("holder");
     let record = format!(r#"{{"pod":"shop/{}","podUid":"{}"}}"#, holder.name(), holder.uid());
     for (text, words) in [
-        (format!(r#"{{"10.6.0.10":{record},"nonsense":{record}}}"#), "'nonsense'"),
-        (format!(r#"{{"10.6.0.10":{record},"10.6.0.11":{{"pod":"nobody","podUid":""}}}}"#), "10.6.0.11"),
+        (format!(r#"{{"10.16.0.10":{record},"nonsense":{record}}}"#), "'nonsense'"),
+        (format!(r#"{{"10.16.0.10":{record},"10.16.0.11":{{"pod":"nobody","podUid":""}}}}"#), "10.16.0.11"),
     ] {
         bed.write_status(&bad, json!({ "allocatedIPCount": 2, "allocatedIPs": text })).await;
         store.note_gone(&bad.parse().unwrap());
@@ -46,7 +46,7 @@ async fn a_corrupt_record_stops_its_pool_and_stays() {
         let pod = bed.pod(&format!("other{}", words.len()));
         let draft = store.draft(&pod, new_pod(&pod));
         let allocation = allocate(&store, request(&pod, "eth0", &[&bad, &good], &[])).await.unwrap();
-        assert!(addresses(&allocation)[0].starts_with("10.7.0."));
+        assert!(addresses(&allocation)[0].starts_with("10.17.0."));
         drop(draft);
         assert_eq!(bed.records(&bad).await, Some(text.clone()), "untouched");
         // A release goes on, and keeps what it does not understand.
@@ -54,7 +54,7 @@ async fn a_corrupt_record_stops_its_pool_and_stays() {
             pool: bad.parse().unwrap(),
             version: Version::ANY,
             ops: vec![PoolOp::Release {
-                address: "10.6.0.10".parse().unwrap(),
+                address: "10.16.0.10".parse().unwrap(),
                 owner: holder.clone(),
                 seen: None,
             }],
@@ -62,16 +62,16 @@ async fn a_corrupt_record_stops_its_pool_and_stays() {
             cooldown: std::time::Duration::ZERO,
         };
         store.commit(&[release]).await.unwrap();
-        assert_eq!(bed.records(&bad).await, Some(text.replace(&format!("\"10.6.0.10\":{record},"), "")));
+        assert_eq!(bed.records(&bad).await, Some(text.replace(&format!("\"10.16.0.10\":{record},"), "")));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_are_no_json_stop_their_pool_and_stay() {
     let bed = Bed::new().await;
-    let bad = bed.pool("bad", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
-    let good = bed.pool("good", "10.7.0.0/24", "10.7.0.10-10.7.0.19").await;
-    let text = r#"{"10.6.0.10":{"pod":"shop/x""#;
+    let bad = bed.pool("bad", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
+    let good = bed.pool("good", "10.17.0.0/24", "10.17.0.10-10.17.0.19").await;
+    let text = r#"{"10.16.0.10":{"pod":"shop/x""#;
     bed.write_status(&bad, json!({ "allocatedIPCount": 1, "allocatedIPs": text })).await;
     let store = bed.store();
     let error = refused(&bed, &store, &bad).await;
@@ -81,7 +81,7 @@ async fn records_that_are_no_json_stop_their_pool_and_stay() {
     let pod = bed.pod("a");
     let _draft = store.draft(&pod, new_pod(&pod));
     let allocation = allocate(&store, request(&pod, "eth0", &[&bad, &good], &[])).await.unwrap();
-    assert_eq!(addresses(&allocation), ["10.7.0.10"]);
+    assert_eq!(addresses(&allocation), ["10.17.0.10"]);
     assert_eq!(bed.records(&bad).await.as_deref(), Some(text));
 }
 
@@ -89,12 +89,12 @@ async fn records_that_are_no_json_stop_their_pool_and_stay() {
 async fn a_spec_that_breaks_the_rules_is_named() {
     let bed = Bed::new().await;
     let name = bed.name("bad");
-    let spec = IPPoolSpec { subnet: "10.6.0.0/33".to_owned(), ..IPPoolSpec::default() };
+    let spec = IPPoolSpec { subnet: "10.16.0.0/33".to_owned(), ..IPPoolSpec::default() };
     let object = SpiderIPPool::new(&name, spec);
     bed.cluster.create::<SpiderIPPool>(Named::cluster(&name), &object, soon()).await.unwrap();
-    let good = bed.pool("good", "10.7.0.0/24", "10.7.0.10-10.7.0.19").await;
+    let good = bed.pool("good", "10.17.0.0/24", "10.17.0.10-10.17.0.19").await;
     let store = bed.store();
-    let record = Record { address: "10.6.0.10".parse().unwrap(), owner: bed.pod("a"), stamp: None };
+    let record = Record { address: "10.16.0.10".parse().unwrap(), owner: bed.pod("a"), stamp: None };
     let take = Change::Pool {
         pool: name.parse().unwrap(),
         version: Version::ANY,
@@ -112,7 +112,7 @@ async fn a_spec_that_breaks_the_rules_is_named() {
     let pod = bed.pod("b");
     let _draft = store.draft(&pod, new_pod(&pod));
     let allocation = allocate(&store, request(&pod, "eth0", &[&name, &good], &[])).await.unwrap();
-    assert_eq!(addresses(&allocation), ["10.7.0.10"]);
+    assert_eq!(addresses(&allocation), ["10.17.0.10"]);
 }
 
 /// The store refuses before etcd does; its limit leaves room for what etcd counts besides, and what it refuses etcd might not have.
@@ -180,7 +180,7 @@ async fn a_pool_does_not_grow_beyond_what_etcd_takes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_has_at_most_as_many_records_as_are_allowed() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let mut options = StoreOptions::default();
     options.records_max = Some(2);
     let store = ClusterStore::new(bed.cluster.clone(), Arc::new(Book::default()), options);

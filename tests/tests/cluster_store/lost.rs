@@ -22,7 +22,7 @@ async fn proxied(bed: &Bed) -> (Proxy, ClusterStore) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_whose_answer_is_lost_is_found_by_the_retry() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
     let (proxy, store) = proxied(&bed).await;
     let fates = [
         Fate::Stored(StatusCode::GATEWAY_TIMEOUT, ""),
@@ -42,7 +42,7 @@ async fn a_write_whose_answer_is_lost_is_found_by_the_retry() {
             let counts = store.cluster().traffic().counts().since(&before);
             assert_eq!(proxy.left(), 0, "{method} {fate:?}");
             // The address that was stored unseen is the one that the retry found.
-            let address = format!("10.6.0.{}", 10 + expected.len());
+            let address = format!("10.16.0.{}", 10 + expected.len());
             assert_eq!(addresses(&allocation), [address.as_str()], "{method} {fate:?}");
             assert_eq!(counts.of(Verb::Update, "spiderippools/status").requests, 1, "{fate:?}: {counts}");
             assert_eq!(counts.of(Verb::Create, "spiderendpoints").requests, 1, "{fate:?}: {counts}");
@@ -58,7 +58,7 @@ async fn a_write_whose_answer_is_lost_is_found_by_the_retry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_outcome_is_said_and_what_was_known_is_forgotten() {
     let bed = Bed::new().await;
-    let v4 = bed.pool("v4", "10.6.0.0/24", "10.6.0.10-10.6.0.99").await;
+    let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
     let (proxy, store) = proxied(&bed).await;
     let take = |name: &str, address: &str| {
         let record = Record { address: address.parse().unwrap(), owner: bed.pod(name), stamp: None };
@@ -70,13 +70,13 @@ async fn an_unknown_outcome_is_said_and_what_was_known_is_forgotten() {
             cooldown: Duration::ZERO,
         }
     };
-    store.commit(&[take("a", "10.6.0.10")]).await.unwrap();
+    store.commit(&[take("a", "10.16.0.10")]).await.unwrap();
     proxy.next("PUT", "/status", Fate::Stored(StatusCode::GATEWAY_TIMEOUT, ""));
-    let error = store.commit(&[take("b", "10.6.0.11")]).await.unwrap_err();
+    let error = store.commit(&[take("b", "10.16.0.11")]).await.unwrap_err();
     assert_eq!(error.class(), Class::Unavailable, "{error:?}");
     // It was stored all the same, which the next commit sees before it writes.
     let before = store.cluster().traffic().counts();
-    let error = store.commit(&[take("c", "10.6.0.11")]).await.unwrap_err();
+    let error = store.commit(&[take("c", "10.16.0.11")]).await.unwrap_err();
     assert!(matches!(error, ClusterStoreError::Condition(_)), "{error:?}");
     assert_eq!(error.class(), Class::Conflict);
     let counts = store.cluster().traffic().counts().since(&before);
@@ -84,10 +84,10 @@ async fn an_unknown_outcome_is_said_and_what_was_known_is_forgotten() {
     // A caller that hangs up while its write is under way leaves the same.
     proxy.next("PUT", "/status", Fate::Silence);
     let hung_up = tokio::time::timeout(Duration::from_millis(500), async {
-        store.commit(&[take("d", "10.6.0.12")]).await
+        store.commit(&[take("d", "10.16.0.12")]).await
     });
     assert!(hung_up.await.is_err());
-    let error = store.commit(&[take("e", "10.6.0.12")]).await.unwrap_err();
+    let error = store.commit(&[take("e", "10.16.0.12")]).await.unwrap_err();
     assert!(matches!(error, ClusterStoreError::Condition(_)), "{error:?}");
 }
 
@@ -95,8 +95,8 @@ async fn an_unknown_outcome_is_said_and_what_was_known_is_forgotten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_is_not_new_keeps_its_address_and_nothing_more() {
     let bed = Bed::new().await;
-    let old = bed.pool("old", "10.6.0.0/24", "10.6.0.10-10.6.0.19").await;
-    let new = bed.pool("new", "10.7.0.0/24", "10.7.0.10-10.7.0.19").await;
+    let old = bed.pool("old", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
+    let new = bed.pool("new", "10.17.0.0/24", "10.17.0.10-10.17.0.19").await;
     let pod = bed.pod("a");
     let first = bed.store();
     let draft = first.draft(&pod, new_pod(&pod));
