@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use ipam_core::PoolName;
@@ -19,7 +19,17 @@ use crate::rights;
 /// Longest wait for anything that is to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-static PLANE: LazyLock<Plane> = LazyLock::new(Plane::start);
+static PLANE: LazyLock<Plane> = LazyLock::new(|| {
+    let (sender, receiver) = mpsc::channel();
+    // Its programs end with the thread that started them, and a test's thread ends with the test.
+    std::thread::spawn(move || {
+        sender.send(Plane::start()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    receiver.recv().unwrap()
+});
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The control plane, with our definitions and an account as an agent has it.
