@@ -37,7 +37,7 @@ pub(super) type Stop = watch::Receiver<bool>;
 
 /// Serves connections until `stop`, and then those that have a request under way until they are answered, or for 25 s.
 ///
-/// The listener is open until the end: what connects during the drain waits and is refused with the socket.
+/// The listener is closed before that: who connects then is refused at once, and asks again.
 pub(super) async fn serve<L, F, R>(listener: L, mut stop: Stop, answer: F)
 where
     L: Listener,
@@ -69,6 +69,7 @@ where
             () = told(&mut stop) => break,
         }
     }
+    drop(listener);
     let drained = timeout(DRAIN_MAX, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         warn!(connections = connections.len(), "requests did not end within 25 s and are cut off");
