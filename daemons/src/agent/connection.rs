@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::Chain;
 use super::api::{Reply, empty};
 use super::guard::guarded;
 use super::listen::Listener;
@@ -107,7 +108,7 @@ where
         }
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
+        debug!(error = %Chain(&error), "a connection ended early");
     }
 }
 

@@ -100,7 +100,10 @@ impl Recorder {
             Some(Act::Refuse(refusal)) => Err(refusal),
             Some(Act::Panic) => panic!("planted"),
             Some(Act::Wait) => {
-                println!("{WAITING}");
+                #[expect(clippy::print_stdout, reason = "for a test that watches a process")]
+                {
+                    println!("{WAITING}");
+                }
                 let mut dropped = Dropped(Arc::clone(&self.dropped), true);
                 let (go_on, committed) = (Arc::clone(&self.go_on), Arc::clone(&self.committed));
                 let commit = tokio::spawn(async move {
@@ -120,7 +123,9 @@ impl Ipam for Recorder {
     async fn allocate(&self, request: AddRequest, _: tokio::time::Instant) -> Result<Allocated, Refusal> {
         match self.act(Seen::Add(request)).await? {
             Act::Add(allocated) => Ok(allocated),
-            _ => Ok(Allocated::default()),
+            Act::Done | Act::Endpoint(_) | Act::Coordinator(_) | Act::Refuse(_) | Act::Panic | Act::Wait => {
+                Ok(Allocated::default())
+            }
         }
     }
 
@@ -143,7 +148,9 @@ impl Ipam for Recorder {
     ) -> Result<WorkloadEndpoint, Refusal> {
         match self.act(Seen::Endpoint(pod)).await? {
             Act::Endpoint(endpoint) => Ok(endpoint),
-            _ => Ok(WorkloadEndpoint::default()),
+            Act::Done | Act::Add(_) | Act::Coordinator(_) | Act::Refuse(_) | Act::Panic | Act::Wait => {
+                Ok(WorkloadEndpoint::default())
+            }
         }
     }
 
@@ -154,7 +161,9 @@ impl Ipam for Recorder {
     ) -> Result<CoordinatorConfig, Refusal> {
         match self.act(Seen::Coordinator(pod)).await? {
             Act::Coordinator(config) => Ok(*config),
-            _ => Err(Refusal::internal("coordinator config not found")),
+            Act::Done | Act::Add(_) | Act::Endpoint(_) | Act::Refuse(_) | Act::Panic | Act::Wait => {
+                Err(Refusal::internal("coordinator config not found"))
+            }
         }
     }
 }
@@ -322,6 +331,12 @@ pub(crate) fn go_request(call: &str, headers: &[(&str, Option<&str>)], body: Opt
     for (name, value) in default.iter().chain(&typed) {
         let own = headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
         if let Some(value) = own.map_or(*value, |(_, value)| *value) {
+            lines.push(format!("{name}: {value}"));
+        }
+    }
+    let is_default = |name: &str| default.iter().chain(&typed).any(|(key, _)| key.eq_ignore_ascii_case(name));
+    for (name, value) in headers {
+        if let Some(value) = value.filter(|_| !is_default(name)) {
             lines.push(format!("{name}: {value}"));
         }
     }
