@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use spiderpool_daemons::agent;
 
-use crate::bed::{Act, Answer, Recorder, WAITING, WITHIN, eventually, go_request};
+use crate::bed::{Act, Answer, Recorder, WAITING, WITHIN, go_request};
 use crate::wire::ADD;
 
 const ARGUMENTS: &str = "AGENT_OF_A_TEST";
@@ -77,16 +77,13 @@ impl Bed {
         self.command(arguments).output().unwrap()
     }
 
-    /// Starts a daemon that is ready.
-    fn start(&self) -> Child {
-        self.start_with(&[])
-    }
-
-    fn start_with(&self, variables: &[(&str, &str)]) -> Child {
+    /// Starts a daemon, and waits until it is ready; what it has logged by then.
+    fn start(&self, variables: &[(&str, &str)]) -> (Child, Vec<String>) {
         let mut command = self.command("daemon --config-path {}/conf.yml");
-        let child = command.envs(variables.iter().copied()).spawn().unwrap();
-        eventually("the agent answers", || UnixStream::connect(self.path("agent.sock")).is_ok());
-        child
+        let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
+        let mut log = Vec::new();
+        until(&mut child, r#""msg":"ready""#, &mut log);
+        (child, log)
     }
 
     fn send(&self, request: &[u8]) -> UnixStream {
@@ -107,6 +104,23 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// Reads what the agent says, up to a line with this text. Byte by byte, so that nothing is taken that comes after it.
+fn until(child: &mut Child, text: &str, log: &mut Vec<String>) {
+    let stdout = child.stdout.as_mut().unwrap();
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while stdout.read(&mut byte).unwrap() == 1 {
+        if byte != *b"\n" {
+            line.extend(byte);
+            continue;
+        }
+        log.push(String::from_utf8(std::mem::take(&mut line)).unwrap());
+        if log.last().unwrap().contains(text) {
+            return;
+        }
+    }
+    panic!("no line with {text} in {log:?}");
+}
+
 /// The lines of the log among those of the test harness.
 fn log(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()
@@ -120,7 +134,7 @@ fn stderr(output: &Output) -> String {
 fn a_signal_ends_it_with_0_and_the_socket_is_gone() {
     for name in ["TERM", "INT"] {
         let bed = Bed::new();
-        let child = bed.start();
+        let (child, mut said) = bed.start(&[]);
         let mut healthy =
             bed.send(&go_request("GET /v1/ipam/healthy", &[("Connection", Some("close"))], None));
         assert_eq!(Answer::read(&mut healthy).code, 200);
@@ -128,7 +142,8 @@ fn a_signal_ends_it_with_0_and_the_socket_is_gone() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(!bed.path("agent.sock").exists());
-        let lines = log(&String::from_utf8_lossy(&output.stdout));
+        said.push(String::from_utf8(output.stdout).unwrap());
+        let lines = log(&said.join("\n"));
         let said: Vec<_> = lines.iter().map(|line| line["msg"].as_str().unwrap()).collect();
         assert_eq!(
             said,
@@ -148,17 +163,14 @@ fn a_signal_ends_it_with_0_and_the_socket_is_gone() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let bed = Bed::new();
-    let mut child = bed.start_with(&[("WAIT", "1")]);
+    let (mut child, mut log) = bed.start(&[("WAIT", "1")]);
     let _busy = bed.send(&go_request("POST /v1/ipam/ip", &[], Some(ADD)));
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut until = |word: &str| assert!(lines.any(|line| line.unwrap().contains(word)), "{word}");
-    until(WAITING);
+    until(&mut child, WAITING, &mut log);
     signal(&child, "TERM");
-    until("answering what is under way");
+    until(&mut child, "answering what is under way", &mut log);
     // It waits for the request, which never ends.
     assert_eq!(child.try_wait().unwrap(), None);
     signal(&child, "INT");
-    drop(lines);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr(&output).contains("error: a second signal (SIGINT) came"), "{output:?}");
@@ -167,7 +179,7 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn an_add_has_one_line_in_the_log() {
     let bed = Bed::new();
-    let child = bed.start();
+    let (child, _) = bed.start(&[]);
     assert_eq!(Answer::read(&mut bed.send(&go_request("POST /v1/ipam/ip", &[], Some(ADD)))).code, 200);
     signal(&child, "TERM");
     let output = child.wait_with_output().unwrap();

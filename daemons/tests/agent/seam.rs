@@ -111,6 +111,8 @@ fn a_socket_that_was_left_behind_is_replaced_and_anything_else_is_not() {
     let names: Vec<_> = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["agent.sock"]);
 
+    let startup = go_request("GET /v1/runtime/startup", &[], None);
+    eventually("the agent has started", || bed.probe(&startup).code == 200);
     // A second agent takes over; the first one leaves the socket to it when it ends.
     let other = UnixListener::bind(run.join("next.sock")).unwrap();
     std::fs::rename(run.join("next.sock"), &socket).unwrap();
