@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use spiderpool_daemons::agent;
@@ -94,9 +95,17 @@ impl Bed {
     }
 }
 
-/// A process needs a number; the health port is asked nothing here.
+/// A process needs a number. Not one that the kernel gives to others in the meantime: those begin at 32768.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..1000 {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id().wrapping_mul(31);
+        let port = u16::try_from(12_000 + next % 20_000).unwrap();
+        if std::net::TcpListener::bind(("::", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 fn signal(child: &Child, name: &str) {
@@ -118,7 +127,9 @@ fn until(child: &mut Child, text: &str, log: &mut Vec<String>) {
             return;
         }
     }
-    panic!("no line with {text} in {log:?}");
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    panic!("no line with {text} in {log:?}; {said}");
 }
 
 /// The lines of the log among those of the test harness.
