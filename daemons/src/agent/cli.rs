@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::ipam::Ipam;
 use super::listen::Peers;
 use super::metrics::Metrics;
 use super::serve::{Listeners, serve};
-use super::settings::{CONFIG_PATH, Environment, ProcessEnvironment, Settings, Warning};
+use super::settings::{CONFIG_PATH, Environment, LiveSettings, ProcessEnvironment, Settings, Warning};
 use super::shutdown::Signals;
-use super::{log, sysctl};
+use super::{log, reload, sysctl};
 
 /// Gives the pods of a node their addresses.
 #[derive(Debug, Parser)]
@@ -51,8 +52,10 @@ enum Command {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Start {
-    /// The settings.
+    /// The settings, as the agent started with them.
     pub settings: Arc<Settings>,
+    /// What may change while it runs: to be looked at for each request.
+    pub live: watch::Receiver<LiveSettings>,
     /// Where it records what only it can see.
     pub metrics: Arc<Metrics>,
 }
@@ -117,7 +120,7 @@ where
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime can be made")?;
-    let result = runtime.block_on(run(settings, connect));
+    let result = runtime.block_on(run(settings, config_path, connect));
     if let Err(error) = &result {
         error!(error = format!("{error:#}"), "the agent ends");
     }
@@ -126,14 +129,17 @@ where
     result
 }
 
-async fn run<I, C, F>(settings: Settings, connect: C) -> anyhow::Result<()>
+async fn run<I, C, F>(settings: Settings, config_path: &Path, connect: C) -> anyhow::Result<()>
 where
     I: Ipam,
     C: FnOnce(Start) -> F,
     F: Future<Output = anyhow::Result<Arc<I>>>,
 {
     let mut signals = Signals::listen().context("signals cannot be heard")?;
-    let start = Start { settings: Arc::new(settings), metrics: Arc::new(Metrics::new()) };
+    let (changed, live) = watch::channel(settings.live.clone());
+    // Ends with the runtime.
+    tokio::spawn(reload::follow(ProcessEnvironment, config_path.to_owned(), settings.clone(), changed));
+    let start = Start { settings: Arc::new(settings), live, metrics: Arc::new(Metrics::new()) };
     let connected = tokio::select! {
         connected = connect(start.clone()) => connected?,
         name = signals.next() => {
@@ -141,7 +147,7 @@ where
             return Ok(());
         }
     };
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let (stop, mut stopped) = watch::channel(false);
     let listeners = Listeners::open(&start.settings, Peers::root_and_own()).await?;
     let serving = serve(listeners, connected, start.metrics, async {
         // A sender that is gone means the same.

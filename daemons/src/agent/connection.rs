@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::Chain;
 use super::api::{Reply, empty};
 use super::guard::guarded;
 use super::listen::Listener;
@@ -37,7 +38,7 @@ pub(super) type Stop = watch::Receiver<bool>;
 
 /// Serves connections until `stop`, and then those that have a request under way until they are answered, or for 25 s.
 ///
-/// The listener is open until the end: what connects during the drain waits and is refused with the socket.
+/// The listener is closed before that: who connects then is refused at once, and asks again.
 pub(super) async fn serve<L, F, R>(listener: L, mut stop: Stop, answer: F)
 where
     L: Listener,
@@ -69,6 +70,7 @@ where
             () = told(&mut stop) => break,
         }
     }
+    drop(listener);
     let drained = timeout(DRAIN_MAX, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         warn!(connections = connections.len(), "requests did not end within 25 s and are cut off");
@@ -106,7 +108,7 @@ where
         }
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
+        debug!(error = %Chain(&error), "a connection ended early");
     }
 }
 

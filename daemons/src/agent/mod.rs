@@ -11,7 +11,7 @@
 //! | `api` | requests and answers, byte for byte as the original's |
 //! | `listen`, `connection` | the socket and the ports; bounds, hang-ups, draining |
 //! | `health`, [`metrics`], [`log`] | what is seen from outside |
-//! | `cli`, `serve` | from the command line to the last answer |
+//! | `cli`, `serve`, `reload` | from the command line to the last answer, and a new `conf.yml` on the way |
 
 mod api;
 mod cli;
@@ -23,6 +23,7 @@ pub mod ipam;
 mod listen;
 pub mod log;
 pub mod metrics;
+mod reload;
 mod serve;
 pub mod settings;
 mod shutdown;
@@ -34,3 +35,18 @@ pub use self::health::SelfCheckError;
 pub use self::listen::{ListenError, Peers};
 pub use self::serve::{Listeners, ServeError, serve};
 pub use self::sysctl::SysctlError;
+
+/// An error with what led to it, for one line.
+struct Chain<'e>(&'e dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -74,3 +74,42 @@ fn set(path: &Path, value: &str) -> io::Result<bool> {
     fs::write(path, value)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(conf: &str) -> Settings {
+        let names = ["SPIDERPOOL_POD_NAMESPACE", "SPIDERPOOL_POD_NAME", "SPIDERPOOL_NODE_NAME"];
+        let variables: std::collections::BTreeMap<_, _> =
+            names.into_iter().map(|name| (name, "x".to_owned())).collect();
+        Settings::parse(&variables, conf).unwrap().0
+    }
+
+    #[test]
+    fn those_of_the_served_families_are_set_where_they_differ() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, ..) in WANTED {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "7\n").unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(root.path().join(name)).unwrap();
+        tune(&settings("enableIPv4: true"), root.path()).unwrap();
+        for (name, value, family) in WANTED {
+            let want = if matches!(family, For::V6) { "7\n" } else { value };
+            assert_eq!(read(name), want, "{name}");
+        }
+        // One that the kernel lacks is skipped.
+        fs::remove_file(root.path().join("net/ipv6/conf/all/forwarding")).unwrap();
+        tune(&settings("enableIPv6: true"), root.path()).unwrap();
+        assert_eq!(read("net/ipv6/neigh/default/gc_thresh3"), "28160");
+        assert!(!root.path().join("net/ipv6/conf/all/forwarding").exists());
+        // One that has its value is not written: a folder in its place could not be.
+        let path = root.path().join("net/ipv4/conf/all/arp_notify");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = tune(&settings("enableIPv4: true"), root.path()).unwrap_err().to_string();
+        assert!(error.contains("arp_notify: cannot be set to 1; set tuneSysctlConfig: false"), "{error}");
+    }
+}

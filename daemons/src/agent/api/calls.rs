@@ -176,3 +176,26 @@ fn told(allocated: &Allocated, elapsed_ms: u128) {
     let given = serde_json::to_string(&given).unwrap_or_default();
     info!(target: "IPAM", elapsed_ms, addresses = given, "allocated");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_gives_up_by_itself_or_is_ended() {
+        let begun = Instant::now();
+        let deadline = begun + CHANGE_DEADLINE;
+        let by_itself = async {
+            tokio::time::sleep_until(deadline).await;
+            Err::<(), _>(Refusal::internal("others wrote the pool"))
+        };
+        let refusal = within(by_itself, deadline, CHANGE_DEADLINE).await.unwrap_err();
+        assert_eq!((refusal.text.as_str(), begun.elapsed()), ("others wrote the pool", CHANGE_DEADLINE));
+        let deadline = Instant::now() + CHANGE_DEADLINE;
+        let refusal = within(pending::<Result<(), _>>(), deadline, CHANGE_DEADLINE).await.unwrap_err();
+        assert!(refusal.text.starts_with("no answer within 90 s"), "{refusal}");
+        assert_eq!(begun.elapsed(), CHANGE_DEADLINE * 2 + ANSWER_GRACE);
+    }
+}

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn types() {
-        let cases: &[(&[(&str, &str)], bool, u16)] = &[
+        type Headers = &'static [(&'static str, &'static str)];
+        let cases: &[(Headers, bool, u16)] = &[
             (&[], false, 200),
             (&[], true, 415),
             (&[("content-type", "")], true, 415),

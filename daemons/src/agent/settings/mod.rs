@@ -308,7 +308,7 @@ fn iaas(written: &Written) -> Result<Option<IaasSettings>, SettingsError> {
 #[must_use]
 pub fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find('/').unwrap_or(rest.len());
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest
         .split_at_checked(authority)
         .and_then(|(authority, path)| Some((authority.rsplit_once('@')?.1, path)))
