@@ -9,6 +9,10 @@ mod error;
 pub mod ipam;
 mod meta;
 mod patch;
+#[cfg(feature = "client")]
+pub mod store;
+#[cfg(feature = "client")]
+pub mod watch;
 pub mod workload;
 
 pub use convert::{from_selector, to_selector};

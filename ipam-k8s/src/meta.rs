@@ -82,6 +82,16 @@ impl Meta {
         self.owners.iter().find(|owner| owner.is_controller)
     }
 
+    /// Whether nothing but the version has moved, as after the write of a status.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_same_but_version(&self, other: &Self) -> bool {
+        let Self { name, namespace, uid, version: _, generation, labels, annotations, owners, deletion } =
+            self;
+        (uid, generation, deletion) == (&other.uid, &other.generation, &other.deletion)
+            && (name, namespace) == (&other.name, &other.namespace)
+            && (labels, annotations, owners) == (&other.labels, &other.annotations, &other.owners)
+    }
+
     /// Whether it is being deleted.
     #[must_use]
     pub const fn is_terminating(&self) -> bool {

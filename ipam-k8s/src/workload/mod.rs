@@ -16,12 +16,22 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+#[cfg(feature = "client")]
+mod error;
 mod fixed;
+#[cfg(feature = "client")]
+mod machine;
 mod pod;
+#[cfg(feature = "client")]
+mod resolve;
 mod top;
 mod valid;
 
+#[cfg(feature = "client")]
+pub use error::WorkloadError;
 pub use fixed::{StaticKind, StaticKinds};
 pub use pod::{Death, Phase, Pod, RestartPolicy};
+#[cfg(feature = "client")]
+pub use resolve::Workloads;
 pub use top::{Climb, Parent, TopController};
 pub use valid::{Instance, PodOrdinal, StatefulSetSize, is_machine_alive};

@@ -125,6 +125,7 @@ impl Parent {
         }
     }
 
+    #[cfg(feature = "client")]
     pub(super) const fn kind(&self) -> ParentKind {
         self.kind
     }

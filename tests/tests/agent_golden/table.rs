@@ -56,4 +56,59 @@ pub(crate) const LEFT_OUT: &[(&str, &str, &[&str])] = &[
             "failed-pod-restart-on-failure",
         ],
     ),
+    (
+        "statefulset",
+        "finalizers are kept by the API server",
+        &["del-of-terminating-pod-beyond-replicas-with-other-uid-in-endpoint"],
+    ),
+    ("kubevirt", "the HTTP layer answers", &["vm-pod"]),
+    ("kubevirt", "the agent puts its switches into the answer", &["migration-object-missing"]),
+    (
+        "release",
+        "finalizers are kept by the API server",
+        &["endpoint-without-finalizer", "endpoint-with-another-finalizer-too"],
+    ),
+    (
+        "release",
+        "how the text of a pool's records is read and written is the cluster store's matter",
+        &["allocated-ips-not-json", "wrong-stored-count-mended-on-release"],
+    ),
+    (
+        "release",
+        "a store finds an owner's records by the owner's name, so one of another name is not released",
+        &["record-with-other-pod-name-but-same-uid"],
+    ),
+    (
+        "release",
+        "a pool that is not there holds nothing in the store in memory",
+        &["one-of-two-pools-gone-then-back"],
+    ),
+    (
+        "conflict-release",
+        "the agent refuses before it comes to addresses",
+        &[
+            "flag-set-switch-off",
+            "flag-set-statefulset",
+            "flag-set-pod-gone",
+            "other-uid",
+            "pod-gone-unknown-uid-and-endpoint",
+        ],
+    ),
+    ("endpoints", "the agent looks for the controller", &["missing-replicaset"]),
+    (
+        "endpoints",
+        "the agent answers from the endpoint alone, whatever its pools have",
+        &[
+            "replay-with-stored-routes-and-clean-gateway",
+            "replay-answers-all-nics",
+            "replay-with-unreadable-gateway",
+            "replay-of-entry-without-addresses",
+            "replay-with-clean-gateway-absent",
+        ],
+    ),
+    (
+        "endpoints",
+        "labels are kept by the API server",
+        &["endpoint-labels-and-annotations-kept-on-second-nic"],
+    ),
 ];

@@ -7,14 +7,15 @@ use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_core::select::{Catalogue, ListedPool, Standing};
 use ipam_core::testkit::MemoryStore;
 use ipam_core::{
-    Change, Family, Owner, PoolFields, PoolName, PoolOp, PoolSpec, RangeSet, Record, ReservedFields,
-    ReservedSpec, Store, Time, Version,
+    AttachmentOp, Change, Family, Owner, PoolFields, PoolName, PoolOp, PoolSpec, RangeSet, Record,
+    ReservedFields, ReservedSpec, Store, Time, Version,
 };
+use ipam_k8s::workload::{Pod, StaticKinds, TopController};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
-use crate::golden::{Api, Case, Object};
+use crate::golden::{Api, Case, Metadata, Object, uid};
 
 /// Marks a pool as made for one workload.
 const AUTO_LABEL: &str = "ipam.spidernet.io/owner-application-name";
@@ -25,10 +26,15 @@ type Key = (String, String, String);
 #[derive(Debug)]
 pub(crate) struct World {
     objects: BTreeMap<Key, Object>,
+    /// How many objects of a name there were.
+    incarnations: BTreeMap<Key, usize>,
     pub(crate) store: MemoryStore,
     /// By namespace and name of the pod.
     pub(crate) endpoints: BTreeMap<(String, String), Endpoint>,
     pub(crate) switches: Switches,
+    pub(crate) fixed_kinds: StaticKinds,
+    /// Whether the original would have waited in the last ADD, for a pool that is not there or not of the wanted size.
+    pub(crate) original_waits: bool,
     /// `MULTUS_CLUSTER_NETWORK`.
     pub(crate) cluster_network: Option<String>,
 }
@@ -56,9 +62,15 @@ impl World {
         };
         let mut world = Self {
             objects: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
             store: MemoryStore::atomic(),
             endpoints: BTreeMap::new(),
             switches: Switches { v4: is_on("enableIPv4"), v6: is_on("enableIPv6"), subnets },
+            fixed_kinds: StaticKinds {
+                stateful_set: is_on("enableStatefulSet"),
+                virtual_machine: is_on("enableKubevirtStaticIP"),
+            },
+            original_waits: false,
             cluster_network,
         };
         for fixture in [
@@ -70,19 +82,67 @@ impl World {
             world.put(serde_json::from_str(fixture)?)?;
         }
         for object in &case.given {
-            world.put(object.clone())?;
+            world.create(object.clone())?;
         }
         Ok(world)
+    }
+
+    /// Puts an object there that was not, with a uid of its own.
+    pub(crate) fn create(&mut self, mut object: Object) -> Result<()> {
+        let count = self.incarnations.entry(key(&object)).or_default();
+        *count += 1;
+        let (kind, Metadata { namespace, name, .. }) = (&object.kind, &object.metadata);
+        let place = match (kind.as_str(), namespace.as_str()) {
+            ("Pod", _) => format!("{namespace}/{name}"),
+            (_, "") => format!("{kind}/{name}"),
+            _ => format!("{kind}/{namespace}/{name}"),
+        };
+        object.metadata.uid = uid(&if *count == 1 { place } else { format!("{place}#{count}") });
+        if object.kind == "SpiderEndpoint" { self.give_endpoint(&object) } else { self.put(object) }
+    }
+
+    fn give_endpoint(&mut self, object: &Object) -> Result<()> {
+        let endpoint = Endpoint::given(&object.status)?;
+        let Metadata { namespace, name, .. } = &object.metadata;
+        let ops = endpoint.attachments().map(AttachmentOp::Set).collect();
+        self.attach(Owner::pod(namespace, name, &endpoint.uid)?, ops)?;
+        self.endpoints.insert((namespace.clone(), name.clone()), endpoint);
+        Ok(())
+    }
+
+    /// What somebody does to an endpoint, also to one that the agent has made.
+    fn apply_to_endpoint(&mut self, step: &Api) -> Result<()> {
+        let Metadata { namespace, name, .. } = &step.object.metadata;
+        let key = (namespace.clone(), name.clone());
+        let endpoint = self.endpoints.get_mut(&key).context("no such endpoint")?;
+        match step.api.as_str() {
+            "patch" if step.patch.pointer("/metadata/finalizers") == Some(&Value::Null) => {
+                endpoint.has_finalizer = false;
+            }
+            // It stays, and whoever looks at it goes by the uid of its pod.
+            "delete" if endpoint.has_finalizer => {}
+            "delete" => {
+                let owner = Owner::pod(namespace, name, &endpoint.uid)?;
+                self.endpoints.remove(&key);
+                self.attach(owner, vec![AttachmentOp::Clear])?;
+            }
+            other => bail!("no such step on an endpoint: {other}"),
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, owner: Owner, ops: Vec<AttachmentOp>) -> Result<()> {
+        self.store.commit(&[Change::Attachments { owner, version: Version::ANY, ops }])?;
+        Ok(())
     }
 
     pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
         self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
     }
 
-    /// The owner that a pod is.
-    pub(crate) fn owner(pod: &Object) -> Result<Owner> {
-        let (namespace, name) = (&pod.metadata.namespace, &pod.metadata.name);
-        Ok(Owner::pod(namespace, name, &format!("${{uid:{namespace}.{name}}}"))?)
+    /// Whose a pod's addresses are.
+    pub(crate) fn owner(&self, pod: &Object, top: &TopController) -> Result<Owner> {
+        Ok(self.fixed_kinds.owner(&pod.read::<Pod>()?, top)?)
     }
 
     pub(crate) fn catalogue(&self) -> Result<Catalogue> {
@@ -92,22 +152,29 @@ impl World {
     /// What somebody else does.
     pub(crate) fn apply(&mut self, step: &Api) -> Result<()> {
         let mut object = step.object.clone();
+        if object.kind == "SpiderEndpoint" && step.api != "create" {
+            return self.apply_to_endpoint(step);
+        }
         let old = self.get(&object.kind, &object.metadata.namespace, &object.metadata.name).cloned();
         match step.api.as_str() {
-            "create" => {}
+            "create" => return self.create(object),
             // A pod goes when its kubelet lets it, an object with a finalizer when that is taken away.
             "delete" => {
                 object = old.context("nothing to delete")?;
-                if object.kind != "Pod" && object.metadata.finalizers.is_empty() {
+                let is_at_once = object.kind != "Pod" || step.options.grace_period_seconds == Some(0);
+                if is_at_once && object.metadata.finalizers.is_empty() {
                     return self.remove(&object);
                 }
-                object.metadata.deletion_timestamp = Some("now".to_owned());
+                object.metadata.deletion_timestamp = Some("2024-01-01T00:00:00Z".to_owned());
             }
             "patch" | "patch-status" => {
                 object = old.context("nothing to patch")?;
-                for (part, value) in [("spec", &mut object.spec), ("status", &mut object.status)] {
+                let mut metadata = serde_json::to_value(&object.metadata)?;
+                let (spec, status) = (&mut object.spec, &mut object.status);
+                for (part, value) in [("metadata", &mut metadata), ("spec", spec), ("status", status)] {
                     merge(value, step.patch.get(part).unwrap_or(&Value::Object(serde_json::Map::new())));
                 }
+                object.metadata = serde_json::from_value(metadata)?;
             }
             other => bail!("no such step: {other}"),
         }
@@ -115,12 +182,12 @@ impl World {
         Ok(())
     }
 
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
         self.objects.values().filter(move |object| object.kind == kind)
     }
 
-    fn put(&mut self, object: Object) -> Result<()> {
-        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
+    pub(crate) fn put(&mut self, object: Object) -> Result<()> {
+        let key = key(&object);
         let is_stored = matches!(object.kind.as_str(), "SpiderIPPool" | "SpiderReservedIP");
         let pool = (object.kind == "SpiderIPPool").then(|| object.clone());
         self.objects.insert(key, object);
@@ -131,8 +198,7 @@ impl World {
     }
 
     fn remove(&mut self, object: &Object) -> Result<()> {
-        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
-        self.objects.remove(&key);
+        self.objects.remove(&key(object));
         if object.kind == "SpiderIPPool" {
             self.store.drop_pool(&object.metadata.name.parse()?);
         }
@@ -141,6 +207,18 @@ impl World {
 
     /// Gives the store the pools as they are now. One that is stored with faults is never a candidate, so it isn't there.
     fn reshape(&self) -> Result<()> {
+        let reserved = self.reserved()?;
+        for pool in self.of_kind("SpiderIPPool") {
+            if let Some(spec) = listed(pool)?.spec() {
+                let own = reserved.iter().find(|own| own.family() == spec.family()).context("a family")?;
+                self.store.put_pool(PoolSpec::clone(spec), own.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What no pool gives out, of each family.
+    pub(crate) fn reserved(&self) -> Result<[RangeSet; 2]> {
         let mut reserved = [RangeSet::empty(Family::V4), RangeSet::empty(Family::V6)];
         for object in self.of_kind("SpiderReservedIP") {
             let fields: ReservedFields = serde_json::from_value(object.spec.clone())?;
@@ -152,13 +230,7 @@ impl World {
                 }
             }
         }
-        for pool in self.of_kind("SpiderIPPool") {
-            if let Some(spec) = listed(pool)?.spec() {
-                let own = reserved.iter().find(|own| own.family() == spec.family()).context("a family")?;
-                self.store.put_pool(PoolSpec::clone(spec), own.clone())?;
-            }
-        }
-        Ok(())
+        Ok(reserved)
     }
 
     /// Makes the records those of the pool's status, which somebody has written.
@@ -194,7 +266,11 @@ impl World {
     }
 }
 
-fn listed(pool: &Object) -> Result<ListedPool> {
+fn key(object: &Object) -> Key {
+    (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone())
+}
+
+pub(crate) fn listed(pool: &Object) -> Result<ListedPool> {
     let fields: PoolFields = serde_json::from_value(pool.spec.clone())?;
     let standing = Standing {
         is_terminating: pool.metadata.deletion_timestamp.is_some(),
