@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::annotation::FIRST_NIC;
 use crate::error::Error;
 
 /// What kind of thing an owner is. Each store says which kinds it can judge dead; others are never collected.
@@ -262,6 +263,16 @@ impl Nic {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The NIC that a pod always has.
+    pub(crate) fn first() -> Self {
+        Self(FIRST_NIC.to_owned())
+    }
+
+    /// A place in a list as a name. No list that fits into an annotation is so long that the name would be too.
+    pub(crate) fn numbered(place: usize) -> Self {
+        Self(place.to_string())
     }
 }
 

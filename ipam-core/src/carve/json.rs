@@ -1,16 +1,19 @@
 //! The control record as JSON text, byte for byte as Go's `encoding/json` writes it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use serde_json::{Map, Value};
 
 use super::application::Application;
 use super::record::{ControlRecord, ControlledPools, Unreadable, set_of};
 use crate::addr::Family;
+use crate::go_json::{JsonError, Place, Value, push_string};
 use crate::pool::PoolName;
 use crate::range::IpRange;
 use crate::rangeset::RangeSet;
+
+const WHOLE: Place = Place::Root("v2beta1.PoolIPPreAllocations");
+const ENTRY: Place = Place::Root("v2beta1.PoolIPPreAllocation");
+const IPS: Place = Place::Field("PoolIPPreAllocation", "ips");
+const APPLICATION: Place = Place::Field("PoolIPPreAllocation", "application");
 
 /// A `status.controlledIPPools` of which nothing can be read.
 ///
@@ -18,18 +21,15 @@ use crate::rangeset::RangeSet;
 /// that.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "status.controlledIPPools cannot be read: {problem}; want a JSON object of pools, \
+    "status.controlledIPPools cannot be read: {0}; want a JSON object of pools, \
      {{\"pool\":{{\"ips\":[\"A-B\"],\"application\":\"…\"}}}}"
 )]
-pub struct StatusError {
-    /// What is wrong with the text.
-    pub problem: String,
-}
+pub struct StatusError(#[from] pub JsonError);
 
 impl ControlledPools {
     /// Reads the field; an absent one and `null` are no records.
     ///
-    /// As in Go, keys inside an entry match in any case and unknown ones are ignored. An entry that cannot be read is kept
+    /// Read as Go reads it: keys inside an entry match in any case, of equal ones the last counts, and unknown ones are ignored. An entry that cannot be read is kept
     /// apart ([`ControlledPools::unreadable`]).
     ///
     /// ```
@@ -45,31 +45,24 @@ impl ControlledPools {
     /// [`StatusError`] when the text is no JSON object.
     pub fn from_json(family: Family, text: Option<&str>) -> Result<Self, StatusError> {
         let Some(text) = text else { return Ok(Self::new(family)) };
-        let value: Value =
-            serde_json::from_str(text).map_err(|error| StatusError { problem: error.to_string() })?;
-        let entries = match value {
-            Value::Null => Map::new(),
-            Value::Object(entries) => entries,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(StatusError { problem: "it is no object".to_owned() });
-            }
-        };
         let (mut records, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
-        for (name, entry) in entries {
-            match read(family, &name, &entry) {
+        for member in Value::parse(text.as_bytes())?.members(WHOLE)? {
+            let (name, entry) = (member.key(), member.value);
+            // Of equal keys the last counts, whether it can be read or not.
+            if let Ok(pool) = name.parse::<PoolName>() {
+                records.remove(&pool);
+            }
+            unreadable.remove(name);
+            match read(family, name, entry) {
                 Ok((pool, record)) => {
                     records.insert(pool, record);
                 }
                 Err((ranges, problem)) => {
-                    let mut text = String::new();
-                    write_value(&mut text, &entry);
-                    unreadable.insert(name, Unreadable { text, problem, ranges });
+                    unreadable.insert(name.to_owned(), Unreadable { text: entry.compact(), problem, ranges });
                 }
             }
         }
-        let all = Self::from_records(family, records)
-            .map_err(|error| StatusError { problem: error.to_string() })?;
-        Ok(if unreadable.is_empty() { all } else { all.with_unreadable(unreadable) })
+        Ok(Self::from_entries(family, records, unreadable))
     }
 
     /// The field's text; `None` is an absent field, which is how no records are written.
@@ -86,7 +79,7 @@ impl ControlledPools {
             if out.len() > 1 {
                 out.push(',');
             }
-            write_text(&mut out, name);
+            push_string(&mut out, name);
             out.push(':');
             out.push_str(&text);
         }
@@ -103,40 +96,46 @@ fn entry_text(record: &ControlRecord) -> String {
     } else {
         for (index, range) in record.ranges.ranges().enumerate() {
             out.push(if index == 0 { '[' } else { ',' });
-            write_text(&mut out, &range.to_string());
+            push_string(&mut out, &range.to_string());
         }
         out.push(']');
     }
     if let Some(application) = &record.application {
         out.push_str(",\"application\":");
-        write_text(&mut out, &application.to_string());
+        push_string(&mut out, &application.to_string());
     }
     out.push('}');
     out
 }
 
 /// An entry, or those of its ranges that can be read and what is wrong.
-fn read(family: Family, name: &str, entry: &Value) -> Result<(PoolName, ControlRecord), (RangeSet, String)> {
-    let none = Map::new();
-    let fields = match entry {
-        Value::Null => &none,
-        Value::Object(fields) => fields,
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            return Err((RangeSet::empty(family), "the entry is no object".to_owned()));
-        }
+fn read(
+    family: Family,
+    name: &str,
+    entry: Value<'_>,
+) -> Result<(PoolName, ControlRecord), (RangeSet, String)> {
+    let Ok(fields) = entry.members(ENTRY) else {
+        return Err((RangeSet::empty(family), "the entry is no object".to_owned()));
     };
-    let (ranges, mut problem) = read_ranges(family, field(fields, "ips"));
+    let (mut ips, mut application) = (None, None);
+    for field in fields {
+        if field.is("ips") {
+            ips = Some(field.value);
+        } else if field.is("application") {
+            application = Some(field.value);
+        }
+    }
+    let (ranges, mut problem) = ips.map_or((RangeSet::empty(family), None), |ips| read_ranges(family, ips));
     let mut note = |text: String| {
         problem.get_or_insert(text);
     };
-    let application = match field(fields, "application") {
-        Value::Null => None,
-        Value::String(text) => text.parse::<Application>().map_err(|error| note(error.to_string())).ok(),
-        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            note(format!("application is {other}; want a text"));
+    let application = application.and_then(|value| match value.text(APPLICATION) {
+        Ok(text) => text?.parse::<Application>().map_err(|error| note(error.to_string())).ok(),
+        Err(_) => {
+            note(format!("application is {}; want a text", value.compact()));
             None
         }
-    };
+    });
     let pool = name.parse::<PoolName>().map_err(|error| note(error.to_string())).ok();
     match (pool, problem) {
         (Some(pool), None) => Ok((pool, ControlRecord { ranges, application })),
@@ -144,28 +143,15 @@ fn read(family: Family, name: &str, entry: &Value) -> Result<(PoolName, ControlR
     }
 }
 
-/// Go matches the names of fields in any case; the exact one is preferred here, where Go takes the last.
-fn field<'v>(fields: &'v Map<String, Value>, name: &str) -> &'v Value {
-    let folded = || fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    fields.get(name).or_else(folded).unwrap_or(&Value::Null)
-}
-
-fn read_ranges(family: Family, value: &Value) -> (RangeSet, Option<String>) {
-    let items = match value {
-        Value::Null => return (RangeSet::empty(family), None),
-        Value::Array(items) => items,
-        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
-            return (RangeSet::empty(family), Some(format!("ips is {other}; want a list of ranges")));
-        }
+fn read_ranges(family: Family, value: Value<'_>) -> (RangeSet, Option<String>) {
+    let Ok(items) = value.items(IPS) else {
+        return (RangeSet::empty(family), Some(format!("ips is {}; want a list of ranges", value.compact())));
     };
     let (mut ranges, mut problem) = (Vec::new(), None);
-    for (index, item) in items.iter().enumerate() {
-        let range = match item {
-            Value::String(text) => text.parse::<IpRange>().map_err(|error| error.to_string()),
-            other
-            @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Err(format!("{other} is no text"))
-            }
+    for (index, item) in items.enumerate() {
+        let range = match item.text(IPS) {
+            Ok(Some(text)) => text.parse::<IpRange>().map_err(|error| error.to_string()),
+            Ok(None) | Err(_) => Err(format!("{} is no text", item.compact())),
         };
         match range {
             Ok(range) if range.family() == family => ranges.push(range),
@@ -178,56 +164,4 @@ fn read_ranges(family: Family, value: &Value) -> (RangeSet, Option<String>) {
         }
     }
     (set_of(family, ranges), problem)
-}
-
-/// Compact JSON in Go's spelling.
-fn write_value(out: &mut String, value: &Value) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
-        Value::String(text) => write_text(out, text),
-        Value::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_value(out, item);
-            }
-            out.push(']');
-        }
-        Value::Object(fields) => {
-            out.push('{');
-            for (index, (name, value)) in fields.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_text(out, name);
-                out.push(':');
-                write_value(out, value);
-            }
-            out.push('}');
-        }
-    }
-}
-
-/// A JSON string as Go escapes it: also what could end a script element in HTML, and the two line ends that JavaScript knows.
-fn write_text(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
 }

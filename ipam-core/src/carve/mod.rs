@@ -36,7 +36,6 @@ mod application;
 mod choice;
 mod claim;
 mod error;
-#[cfg(feature = "json")]
 mod json;
 mod number;
 mod object;
@@ -54,7 +53,6 @@ pub use self::claim::{
     LABEL_SUBNET, LABEL_UID,
 };
 pub use self::error::{CarveError, ClaimError, Retry};
-#[cfg(feature = "json")]
 pub use self::json::StatusError;
 pub use self::number::{ANNOTATION_NUMBER, IpNumber, NumberError, Wanted, desired};
 pub use self::object::{AutoPool, OwnerReference};

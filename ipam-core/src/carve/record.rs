@@ -84,11 +84,15 @@ impl ControlledPools {
         Ok(all)
     }
 
-    #[cfg(feature = "json")]
-    pub(super) fn with_unreadable(mut self, unreadable: BTreeMap<String, Unreadable>) -> Self {
-        self.unreadable = unreadable;
-        self.recount();
-        self
+    /// What was read from a status; all ranges are known to be of the family.
+    pub(super) fn from_entries(
+        family: Family,
+        records: BTreeMap<PoolName, ControlRecord>,
+        unreadable: BTreeMap<String, Unreadable>,
+    ) -> Self {
+        let mut all = Self { records, unreadable, ..Self::new(family) };
+        all.recount();
+        all
     }
 
     /// IPv4 or IPv6.

@@ -25,10 +25,14 @@
 
 mod scan;
 mod text;
+mod write;
 
 use std::fmt;
 
 pub use scan::SyntaxError;
+pub(crate) use write::push_string;
+#[cfg(feature = "json")]
+pub(crate) use write::{SLASH, escape};
 
 /// Why a text could not be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

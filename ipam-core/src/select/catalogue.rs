@@ -1,7 +1,7 @@
 //! The pools of a cluster, held ready for requests.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Selected;
@@ -186,6 +186,21 @@ impl Catalogue {
         Ok(Survey { candidates: kept.into_iter().cloned().collect(), rejected, unmatched })
     }
 
+    /// Whether a pool is among those that are named, whatever speaks against its use.
+    ///
+    /// # Errors
+    /// As [`Catalogue::survey`].
+    pub fn is_named(
+        &self,
+        nic: &Nic,
+        family: Family,
+        asked: Asked<'_>,
+        pool: &str,
+    ) -> Result<bool, SelectError> {
+        let named = self.named(nic, family, asked)?;
+        Ok(named.pools.iter().any(|one| one.name().as_str() == pool))
+    }
+
     /// Pools of this family, as far as they say so, in order of name.
     fn of(&self, family: Family) -> impl Iterator<Item = &Arc<ListedPool>> {
         self.iter().filter(move |pool| pool.version == Some(family))
@@ -238,7 +253,7 @@ impl Catalogue {
         if let [Term::Pattern(_, glob)] = terms {
             return Ok(eligible.into_iter().filter(|pool| glob.matches(pool.name().as_str())).collect());
         }
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
         for term in terms {
             match term {
                 Term::Name(name) => {

@@ -1,6 +1,6 @@
 //! Why a request has no candidates.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::reason::Rejected;
@@ -70,7 +70,7 @@ impl fmt::Display for Reasons<'_> {
         let Self(rejected, unmatched) = self;
         let mut reasons: Vec<String> = rejected.iter().map(ToString::to_string).collect();
         reasons.extend(unmatched.iter().map(|pattern| format!("no IPPool matches {pattern}")));
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         let once: Vec<&str> =
             reasons.iter().map(String::as_str).filter(|reason| seen.insert(*reason)).collect();
         match once.as_slice() {

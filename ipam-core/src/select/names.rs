@@ -1,6 +1,6 @@
 //! What a list of names and patterns comes to.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::error::SelectError;
 use super::wildcard::{BadPattern, Wildcard};
@@ -48,7 +48,7 @@ pub(super) fn read<'t>(
 
 /// Refuses a name that stands twice. What a pattern matches besides is no mistake.
 pub(super) fn each_once(terms: &[Term<'_>], nic: &Nic) -> Result<(), SelectError> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for term in terms {
         match term {
             Term::Name(name) if !seen.insert(*name) => {
@@ -75,7 +75,7 @@ pub(super) fn expand<'p, P: Listing + 'p>(
     fitting: &'p [P],
 ) -> Result<Named<P>, SelectError> {
     let mut named = Named { pools: Vec::new(), unmatched: Vec::new() };
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for term in terms {
         match term {
             Term::Name(name) => {

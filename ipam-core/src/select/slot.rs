@@ -28,12 +28,14 @@ impl Slot {
         }
     }
 
-    /// The name in the answer to the first ADD, where the original numbers the NICs that are not claimed yet.
+    /// The NIC as a store is asked for it, and as the answer to the first ADD names it: the original numbers those that are not
+    /// claimed yet.
     #[must_use]
-    pub fn answered_name(&self) -> String {
+    pub fn nic(&self) -> Nic {
         match self {
-            Self::Position(0) => FIRST_NIC.to_owned(),
-            Self::Named(_) | Self::Position(_) => self.to_string(),
+            Self::Named(nic) => nic.clone(),
+            Self::Position(0) => Nic::first(),
+            Self::Position(place) => Nic::numbered(*place),
         }
     }
 }

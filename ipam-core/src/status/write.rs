@@ -1,6 +1,7 @@
 //! Writing records as Go's `encoding/json` does: compact, keys in order, `<`, `>` and `&` escaped as for HTML.
 
 use super::AllocatedIps;
+use crate::go_json::{SLASH, escape};
 
 /// The pieces of the text. Types and not values, so that each piece is copied as a constant.
 trait Form {
@@ -27,7 +28,7 @@ impl Form for Plain {
     const POD: &str = "\":{\"pod\":\"";
     const UID: &str = "\",\"podUid\":\"";
     const END: &str = "\"}";
-    const SLASH: &str = "\\";
+    const SLASH: &str = SLASH;
 }
 
 /// The text as a value of a JSON document: each quote and each backslash is escaped once more.
@@ -115,37 +116,4 @@ fn is_plain(text: &str) -> bool {
             & (byte != b'&')
     };
     text.bytes().fold(true, |all, byte| all & of_byte(byte))
-}
-
-fn escape(text: &str, slash: &str, out: &mut String) {
-    for c in text.chars() {
-        let short = match c {
-            '"' => '"',
-            '\\' => '\\',
-            '\n' => 'n',
-            '\r' => 'r',
-            '\t' => 't',
-            '\u{8}' => 'b',
-            '\u{c}' => 'f',
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(slash);
-                let number = u32::from(c);
-                out.push('u');
-                for shift in [12, 8, 4, 0] {
-                    out.extend(char::from_digit(number >> shift & 0xf, 16));
-                }
-                continue;
-            }
-            other => {
-                out.push(other);
-                continue;
-            }
-        };
-        // What an escape stands for is itself escaped in a document, where it is a quote or a backslash.
-        out.push_str(slash);
-        if slash.len() > 1 && matches!(short, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(short);
-    }
 }

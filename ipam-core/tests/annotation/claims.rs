@@ -38,7 +38,7 @@ fn names_of_places() {
         (Slot::Position(2), "", "2"),
         (Slot::Named(nic("net1")), "net1", "net1"),
     ] {
-        assert_eq!((slot.stored_name(), slot.answered_name().as_str()), (stored, answered));
+        assert_eq!((slot.stored_name(), slot.nic().as_str()), (stored, answered));
     }
 }
 

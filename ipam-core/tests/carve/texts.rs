@@ -50,6 +50,23 @@ fn other_spellings_are_read_and_written_in_the_usual_one() {
     assert_eq!(parse(text).to_json().as_deref(), Some(want));
 }
 
+/// As Go does, which matches keys in any case.
+#[test]
+fn of_equal_keys_the_last_counts() {
+    let cases = [
+        (r#"{"p":{"ips":["10.6.0.1"],"IPS":["10.6.0.2"]}}"#, r#"{"p":{"ips":["10.6.0.2"]}}"#),
+        (r#"{"p":{"IPS":["10.6.0.1"],"ips":["10.6.0.2"]}}"#, r#"{"p":{"ips":["10.6.0.2"]}}"#),
+        (r#"{"p":{"ips":["10.6.0.1"],"ips":null}}"#, r#"{"p":{"ips":null}}"#),
+        (r#"{"p":{"ips":["10.6.0.1"]},"p":{"ips":["10.6.0.2"]}}"#, r#"{"p":{"ips":["10.6.0.2"]}}"#),
+        (r#"{"p":{"ips":["10.6.0.1"]},"p":7}"#, r#"{"p":7}"#),
+        (r#"{"p":7,"p":{"ips":["10.6.0.1"]}}"#, r#"{"p":{"ips":["10.6.0.1"]}}"#),
+        (r#"{"P":7,"P":{"ips":[ 7 ]}}"#, r#"{"P":{"ips":[7]}}"#),
+    ];
+    for (text, want) in cases {
+        assert_eq!(parse(text).to_json().as_deref(), Some(want), "{text}");
+    }
+}
+
 #[test]
 fn an_entry_that_cannot_be_read_is_kept_apart() {
     let cases = [

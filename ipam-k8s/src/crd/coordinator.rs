@@ -86,12 +86,9 @@ pub struct CoordinatorSpec {
     #[serde(rename = "podCIDRType", skip_serializing_if = "Option::is_none")]
     pub pod_cidr_type: Option<PodCIDRType>,
     /// Destinations that pods reach through the host: addresses or CIDRs.
-    #[serde(
-        rename = "hijackCIDR",
-        deserialize_with = "null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub hijack_cidr: Vec<String>,
+    // Agents answer an empty list otherwise than none.
+    #[serde(rename = "hijackCIDR", skip_serializing_if = "Option::is_none")]
+    pub hijack_cidr: Option<Vec<String>>,
     /// Further routes in the routing table of the plugin's interface.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub policy_routes: Vec<Route>,

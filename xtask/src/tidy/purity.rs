@@ -58,6 +58,13 @@ const PURE: &[&str] = &[
 /// What those have beside it: keys from the system's source of random numbers.
 const IMPURE: &[&str] = &["collections::hash_map::RandomState", "hash::RandomState"];
 
+/// What takes such keys unless it is told otherwise.
+const KEYED: &[&str] =
+    &["collections::HashMap", "collections::HashSet", "collections::hash_map", "collections::hash_set"];
+
+/// What tells it otherwise, in the files that have the former.
+const FIXED: &str = "hash::BuildHasherDefault";
+
 /// Crates of its tree, without the feature `testkit` that is for tests: they compute, or run at build time only.
 const KNOWN: &[&str] = &[
     "bitvec",
@@ -92,21 +99,28 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
     if !path.starts_with(SOURCES) || !path.ends_with(".rs") {
         return Vec::new();
     }
-    let found = paths_of_std(text).into_iter().filter(|(_, path)| !is_pure(path));
+    let named = paths_of_std(text);
+    let has_fixed_keys = named.iter().any(|(_, path)| path == FIXED);
+    let found =
+        named.into_iter().filter(|(_, path)| !is_pure(path) || !has_fixed_keys && is_below(path, KEYED));
     let message = |path: &str| {
         format!(
-            "std::{path}: {CRATE} is pure; take what it would give as an argument, or list it in xtask/src/tidy/purity.rs"
+            "std::{path}: {CRATE} is pure; take what it would give as an argument, give a table of hashes fixed keys, or list it in xtask/src/tidy/purity.rs"
         )
     };
     found.map(|(line, path)| Finding::error(line, message(&path))).collect()
 }
 
 fn is_pure(path: &str) -> bool {
+    is_below(path, PURE) && !is_below(path, IMPURE)
+}
+
+fn is_below(path: &str, wholes: &[&str]) -> bool {
     let is_within = |whole: &&str| {
         let rest = path.strip_prefix(*whole);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    PURE.iter().any(is_within) && !IMPURE.iter().any(is_within)
+    wholes.iter().any(is_within)
 }
 
 /// Line and path of everything that the code names below `std`, groups unfolded, comments and texts left out.
@@ -176,6 +190,10 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             (
                 "use std::fmt;\nuse std::collections::{BTreeMap, HashMap};\nlet x = std::mem::size_of::<u8>();",
+                &["2 std::collections::HashMap"],
+            ),
+            (
+                "use std::collections::HashSet;\nuse std::hash::{BuildHasherDefault, DefaultHasher};\nlet x = std::mem::size_of::<u8>();",
                 &[],
             ),
             ("use std::net::{IpAddr, Ipv4Addr};\nuse std::time::Duration;", &[]),
@@ -200,7 +218,11 @@ mod tests {
             ),
             (
                 "use std::hash::{Hash, RandomState};\nuse std::collections::hash_map::{Entry, RandomState};",
-                &["1 std::hash::RandomState", "2 std::collections::hash_map::RandomState"],
+                &[
+                    "1 std::hash::RandomState",
+                    "2 std::collections::hash_map::Entry",
+                    "2 std::collections::hash_map::RandomState",
+                ],
             ),
             (
                 "// std::fs\n/// std::fs\n/* std::fs /* std::env */ std::fs */\nlet x = \"std::fs\"; let y = r#\"\"std::fs\"#; let z = '\"'; let s: &'static str;",
