@@ -75,6 +75,7 @@ mod tests {
     use std::fs;
 
     use ipam_core::Policy;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -95,7 +96,7 @@ mod tests {
         assert!(!live.has_changed().unwrap());
         // A new value holds, whatever else the file says that wants a restart.
         write("allocationPolicy: spread\nenableIPv6: true\n");
-        live.changed().await.unwrap();
+        timeout(LOOK_EVERY * 3, live.changed()).await.unwrap().unwrap();
         assert_eq!(live.borrow_and_update().policy, Policy::Spread);
         // What cannot be used changes nothing, nor does a file that is gone for a while.
         write("allocationPolicy: rotate\n");
@@ -104,7 +105,7 @@ mod tests {
         sleep(LOOK_EVERY * 2).await;
         assert!(!live.has_changed().unwrap());
         write("");
-        live.changed().await.unwrap();
+        timeout(LOOK_EVERY * 3, live.changed()).await.unwrap().unwrap();
         assert_eq!(live.borrow_and_update().policy, Policy::Lowest);
         following.abort();
     }

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use spiderpool_daemons::agent::settings::Settings;
 use spiderpool_daemons::agent::{ListenError, Listeners, Peers};
 
-use crate::bed::{Act, Answer, Bed, Variables, block_on, eventually, go_request};
+use crate::bed::{Act, Answer, Bed, Variables, WITHIN, block_on, eventually, go_request};
 use crate::wire::ADD;
 
 fn add() -> Vec<u8> {
@@ -91,7 +91,8 @@ fn others_are_turned_away_before_they_are_heard() {
         let listeners = Listeners::open(&settings, Peers::only([4_000_000_000])).await.unwrap();
         let ipam = std::sync::Arc::<crate::bed::Recorder>::default();
         let metrics = std::sync::Arc::default();
-        let served = spiderpool_daemons::agent::serve(listeners, ipam, metrics, std::future::pending()).await;
+        let serving = spiderpool_daemons::agent::serve(listeners, ipam, metrics, std::future::pending());
+        let served = tokio::time::timeout(WITHIN, serving).await.expect("the agent does not reach itself");
         let error = served.unwrap_err().to_string();
         assert!(error.ends_with("the agent's own socket"), "{error}");
     });
