@@ -23,6 +23,13 @@ impl MadePools {
     }
 }
 
+impl MadePools {
+    /// The names of the pools.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+}
+
 impl Asked {
     /// The names and patterns of all NICs, as they are written: for a cluster whose pools are not all at hand.
     pub fn pool_names(&self) -> impl Iterator<Item = &str> {

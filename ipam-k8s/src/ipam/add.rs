@@ -6,8 +6,8 @@ use ipam_core::annotation::{CustomRoute, PodAnnotations};
 use ipam_core::select::source::Asked;
 use ipam_core::select::{Claim, Keep, NoSlot, Recorded, SelectError, Slot, claim};
 use ipam_core::{
-    Allocate, AllocationRequest, AsyncStore as _, DriveError, Follow, NicRequest, Owner, StoreError,
-    run_async,
+    Allocate, AllocationRequest, AsyncStore as _, DriveError, Family, Follow, NicRequest, Owner, PoolName,
+    StoreError, run_async,
 };
 
 use super::answer::{Answer, Unclaimed};
@@ -137,13 +137,19 @@ impl Ipam {
         let namespace = namespace.map_err(|error| of_lookup(&error))?;
         let asked = asked(request, &served.pod, &namespace, &self.0.settings);
         let asked = asked.map_err(|error| Refused::of(RefusedKind::NoPool, STANDARD, &error))?;
-        if asked.is_in_order() && !before.is_empty() && !self.claimed(served, before, request).await? {
-            let error = NoSlot { nic: request.nic.clone(), entries: before.len() };
-            return Err(Refused::of(RefusedKind::NoPool, STANDARD, &error));
+        let mut claimed = None;
+        if asked.is_in_order() && !before.is_empty() {
+            if !self.claimed(served, before, request).await? {
+                let error = NoSlot { nic: request.nic.clone(), entries: before.len() };
+                return Err(Refused::of(RefusedKind::NoPool, STANDARD, &error));
+            }
+            claimed = self.endpoint(&served.owner).await?;
         }
+        let before = claimed.as_deref().map_or(before, entries_of);
         let node = known.node(&served.pod.node, deadline).await.map_err(|error| of_lookup(&error))?;
         let made = self.made_pools(&asked, &served.top, &served.pod, deadline).await?;
-        let pools = known.catalogue_with(asked.pool_names(), deadline).await;
+        let names: Vec<&str> = asked.pool_names().chain(made.names()).collect();
+        let pools = known.catalogue_with(names, deadline).await;
         let pools = pools.map_err(|error| of_lookup(&error))?;
         let settings = &self.0.settings;
         let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, settings);
@@ -183,7 +189,7 @@ impl Ipam {
         deadline: Deadline,
     ) -> Result<(), Refused> {
         let mut wanted = AllocationRequest::new(served.owner.clone(), self.deadline(deadline));
-        wanted.nics = nics;
+        wanted.nics.clone_from(&nics);
         wanted.follow = match served.fixed {
             None => Follow::Never,
             Some(StaticKind::StatefulSet) => Follow::WhilePoolsMatch,
@@ -200,9 +206,26 @@ impl Ipam {
                 let kind = if refusal.is_exhausted() { RefusedKind::UsedOut } else { RefusedKind::Internal };
                 Err(Refused::of(kind, STANDARD, &refusal))
             }
-            Err(error) => Err(of_drive(STANDARD, &error)),
+            Err(error) => Err(of_drive(&format!("{STANDARD}{}", tried(&nics, &error)), &error)),
         }
     }
+}
+
+/// What was tried when the store refused, in the words in which an exhausted pool is told.
+fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
+    let DriveError::Store(error) = error else { return String::new() };
+    let text = error.to_string();
+    let slots = || nics.iter().flat_map(|nic| [(nic, Family::V4, &nic.v4), (nic, Family::V6, &nic.v6)]);
+    let is_meant = |pools: &[PoolName]| pools.iter().any(|pool| text.contains(pool.as_str()));
+    let meant = slots().find(|(_, _, pools)| is_meant(pools));
+    meant.map_or_else(String::new, |(nic, family, pools)| {
+        let names: Vec<&str> = pools.iter().map(PoolName::as_str).collect();
+        format!(
+            "failed to allocate any {family} IP address to NIC {} from IPPools [{}]: ",
+            nic.nic,
+            names.join(" ")
+        )
+    })
 }
 
 fn recorded(entry: &EndpointAddress) -> Recorded<'_> {

@@ -43,8 +43,12 @@ impl Refused {
         let mut text = format!("{prefix}{error}");
         let mut source = error.source();
         while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
+            let cause_text = cause.to_string();
+            // Some errors say what their cause says, where the original's words come from there.
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
             source = cause.source();
         }
         Self { text, kind }

@@ -1,5 +1,6 @@
 //! DEL, and the clean-up after a conflict.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipam_core::{AsyncStore as _, Owner, Release, ReleaseRequest, ReleaseScope, run_async};
@@ -8,7 +9,7 @@ use super::add::of_drive;
 use super::pipeline::{DelRequest, Ipam, entries_of, of_lookup, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
 use crate::client::Deadline;
-use crate::crd::SpiderEndpoint;
+use crate::crd::{EndpointAddress, SpiderEndpoint};
 use crate::store::{EndpointDraft, OnClear};
 use crate::watch::LookupError;
 use crate::workload::{Pod, StaticKind};
@@ -53,7 +54,7 @@ impl Ipam {
         let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
         let Some(endpoint) = endpoint else {
             // A failed ADD may have left a record without an endpoint.
-            return self.release_all(&owner, OnClear::LetGo, deadline).await;
+            return self.release_all(&owner, &[], OnClear::LetGo, deadline).await;
         };
         let kind = endpoint.status.as_ref().map_or("", |status| status.owner_controller_type.as_str());
         let fixed = self.0.settings.static_kinds.of_recorded(kind);
@@ -67,7 +68,7 @@ impl Ipam {
             .iter()
             .any(|entry| entry.interface == request.nic || entry.interface.is_empty());
         if uid_of(&endpoint) == uid && has_nic {
-            self.release_all(&owner, OnClear::LetGo, deadline).await?;
+            self.release_all(&owner, entries_of(&endpoint), OnClear::LetGo, deadline).await?;
         }
         if fixed.is_some() {
             let deleted = self.0.store.inner().delete_endpoint(&holder(&owner, &endpoint)).await;
@@ -107,8 +108,8 @@ impl Ipam {
         let pod = match found {
             Ok(pod) => Some(pod),
             Err(LookupError::NoPod { .. }) if is_flagged => {
-                let error = LookupError::NoPod { namespace: namespace.clone(), name: name.clone() };
-                return Err(of_lookup(&error));
+                let text = format!("failed to get Pod '{namespace}/{name}', error: pods {name:?} not found");
+                return Err(Refused::new(RefusedKind::Internal, text));
             }
             Err(LookupError::NoPod { .. }) if uid.is_empty() => return Ok(()),
             Err(LookupError::NoPod { .. }) => None,
@@ -132,7 +133,7 @@ impl Ipam {
         let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
         let Some(endpoint) = endpoint else {
             let text = format!(
-                "failed to get SpiderEndpoint: spiderendpoints.spiderpool.spidernet.io {:?} not found",
+                "failed to get SpiderEndpoint '{namespace}/{name}', error: spiderendpoints.spiderpool.spidernet.io {:?} not found",
                 owner.name()
             );
             return Err(Refused::new(RefusedKind::Internal, text));
@@ -144,10 +145,16 @@ impl Ipam {
             );
             return Err(Refused::new(RefusedKind::Internal, text));
         }
-        self.release_all(&owner, OnClear::Empty, deadline).await
+        self.release_all(&owner, entries_of(&endpoint), OnClear::Empty, deadline).await
     }
 
-    async fn release_all(&self, owner: &Owner, on_clear: OnClear, deadline: Deadline) -> Result<(), Refused> {
+    async fn release_all(
+        &self,
+        owner: &Owner,
+        entries: &[EndpointAddress],
+        on_clear: OnClear,
+        deadline: Deadline,
+    ) -> Result<(), Refused> {
         let mut request = ReleaseRequest::new(owner.clone(), ReleaseScope::All, self.deadline(deadline));
         request.cooldown = self.0.settings.cooldown;
         request.seed = self.seed();
@@ -156,7 +163,10 @@ impl Ipam {
         draft.on_clear = on_clear;
         let _draft = store.inner().draft(owner, draft);
         let released = run_async(Release::new(request, store.is_atomic()), store, &self.0.clock).await;
-        released.map(drop).map_err(|error| of_drive("failed to release all allocated IP addresses: ", &error))
+        released.map(drop).map_err(|error| {
+            let recorded = recorded(entries, owner.uid());
+            of_drive(&format!("failed to release all allocated IP addresses {recorded}: "), &error)
+        })
     }
 
     /// Whose the addresses are. Without the pod nobody can tell whether it ran a virtual machine.
@@ -182,6 +192,21 @@ impl Ipam {
         };
         owner.map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))
     }
+}
+
+/// What an endpoint records, as Go prints it: `map[p4:[{IP:10.6.0.10 UID:…}]]`.
+fn recorded(entries: &[EndpointAddress], uid: &str) -> String {
+    let mut pools: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for entry in entries {
+        for (address, pool) in [(&entry.ipv4, &entry.ipv4_pool), (&entry.ipv6, &entry.ipv6_pool)] {
+            let (Some(address), Some(pool)) = (address, pool) else { continue };
+            let address = address.split_once('/').map_or(address.as_str(), |(address, _)| address);
+            pools.entry(pool).or_default().push(format!("{{IP:{address} UID:{uid}}}"));
+        }
+    }
+    let pools: Vec<String> =
+        pools.into_iter().map(|(pool, ips)| format!("{pool}:[{}]", ips.join(" "))).collect();
+    format!("map[{}]", pools.join(" "))
 }
 
 /// Who an endpoint says that it is.

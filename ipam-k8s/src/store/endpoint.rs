@@ -44,6 +44,15 @@ fn attachment(index: usize, entry: &EndpointAddress) -> Option<Attachment> {
     (!assignments.is_empty()).then_some(Attachment { nic, assignments })
 }
 
+/// Whether some entry names an address that is not read as one of a pool.
+pub(super) fn is_damaged(endpoint: &SpiderEndpoint) -> bool {
+    let entries = endpoint.status.as_ref().map(|status| status.current.ips.as_slice()).unwrap_or_default();
+    entries.iter().enumerate().any(|(index, entry)| {
+        let written = usize::from(entry.ipv4.is_some()) + usize::from(entry.ipv6.is_some());
+        attachment(index, entry).map_or(0, |one| one.assignments.len()) < written
+    })
+}
+
 /// One that has no name yet is known by its place.
 fn nic_name(index: usize, entry: &EndpointAddress) -> String {
     if entry.interface.is_empty() { index.to_string() } else { entry.interface.clone() }

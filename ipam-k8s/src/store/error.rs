@@ -64,7 +64,7 @@ pub enum ClusterStoreError {
     },
     /// The records of a pool cannot be read: nobody can say which of its addresses are held, so none is given out and nothing is
     /// written.
-    #[error("IPPool {pool}: its records cannot be read")]
+    #[error("{source} (IPPool {pool}; nobody can say which of its addresses are held)")]
     UnreadableRecords {
         /// The pool.
         pool: PoolName,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipam_core::{Addr, Holding, Holdings, Nic, Owner, PoolName, PoolSpec, Record, Version};
 
-use super::endpoint::{attachments, bound, nic_of, place};
+use super::endpoint::{attachments, bound, is_damaged, nic_of, place};
 use super::error::ClusterStoreError;
 use super::pool::KnownPool;
 use super::read::Want;
@@ -35,7 +35,9 @@ impl ClusterStore {
         let is_new = endpoint.is_none() && self.draft_of(owner).is_some_and(|draft| draft.is_new);
         let attachments = endpoint.as_deref().map(attachments).unwrap_or_default();
         let named = attachments.iter().flat_map(|attachment| &attachment.assignments).map(|one| &one.pool);
-        let mut attached: Vec<&PoolName> = named.collect();
+        let mut attached: Vec<PoolName> = named.cloned().collect();
+        let is_searched = candidates.is_empty();
+        attached.extend(self.pools_besides(owner, endpoint.as_deref(), is_searched).await?);
         attached.sort();
         attached.dedup();
         let (mut records, mut specs) = (Vec::new(), Vec::<Arc<PoolSpec>>::new());
@@ -73,6 +75,27 @@ impl ClusterStore {
             records,
             pools: specs,
         })
+    }
+
+    /// Pools that may have records of the owner which no attachment names: of an endpoint that cannot be read whole, all; where nothing
+    /// else says where to look and there is no endpoint, those that are known to have some.
+    async fn pools_besides(
+        &self,
+        owner: &Owner,
+        endpoint: Option<&SpiderEndpoint>,
+        is_searched: bool,
+    ) -> Result<Vec<PoolName>, ClusterStoreError> {
+        match endpoint {
+            Some(endpoint) if is_searched && is_damaged(endpoint) => {
+                Ok(self.specs().await?.iter().map(|spec| spec.name().clone()).collect())
+            }
+            None if is_searched => {
+                let known = self.shelf.pools().into_iter();
+                let with_records = known.filter(|pool| !records_of(pool, owner, None).is_empty());
+                Ok(with_records.map(|pool| pool.name.clone()).collect())
+            }
+            Some(_) | None => Ok(Vec::new()),
+        }
     }
 
     /// The owner's endpoint, from what is believed or live.

@@ -102,7 +102,8 @@ impl ClusterStore {
         let mut all = RangeSet::empty(family);
         for object in list.items {
             // One that is going away keeps nothing any more (chapter `ipam`, 7, step 2).
-            if object.metadata.deletion_timestamp.is_some() {
+            // Nor does one without a version, which admission fills in, for either family.
+            if object.metadata.deletion_timestamp.is_some() || object.spec.ip_version.is_none() {
                 continue;
             }
             let name = object.metadata.name.unwrap_or_default();

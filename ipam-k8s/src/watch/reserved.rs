@@ -48,6 +48,8 @@ impl Reserved {
         let mut faults = Vec::new();
         for Object { meta, spec } in objects.filter(|object| !object.meta.is_terminating()) {
             let ranges: Vec<IpRange> = match spec {
+                // Admission fills the version in; the original takes one without it for neither family's.
+                Ok(spec) if spec.ip_version.is_none() => Vec::new(),
                 Ok(spec) => {
                     let fields = ReservedFields::from(spec);
                     let checked = meta.name.parse().map(|name| ReservedSpec::new(&name, &fields));

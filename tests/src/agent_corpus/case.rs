@@ -90,11 +90,22 @@ pub(super) struct Mended {
     pub(super) name: String,
     /// The name under which the book tells the difference.
     pub(super) difference: String,
-    /// Answer by answer.
+    /// Answer by answer, of ADDs.
     pub(super) answers: Vec<MendedAnswer>,
+    /// Other answers, by the number of the step.
+    #[serde(default)]
+    pub(super) calls: BTreeMap<usize, MendedCall>,
     /// Pod by address, pool by pool; pools without records are not listed.
     #[serde(default)]
     pub(super) records: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What another call than an ADD is to be answered.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct MendedCall {
+    pub(super) code: u16,
+    #[serde(default)]
+    pub(super) answer: Value,
 }
 
 /// A mended answer.

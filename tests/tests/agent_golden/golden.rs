@@ -161,6 +161,9 @@ pub(crate) struct Mended {
     pub(crate) rule: String,
     /// Answer by answer.
     pub(crate) answers: Vec<MendedAnswer>,
+    /// Of calls that are no ADD, which need the agent itself.
+    #[serde(default, rename = "calls")]
+    _calls: BTreeMap<usize, Value>,
     /// Pod by address, pool by pool; pools without records are not listed.
     #[serde(default)]
     pub(crate) records: BTreeMap<String, BTreeMap<String, String>>,
