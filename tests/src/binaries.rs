@@ -2,14 +2,13 @@
 //! or installed once into a cache outside the tree.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::run;
+use crate::control_plane::{self, named};
 
 /// The folder that holds our plugins.
 const PLUGIN_DIR: &str = "SPIDERPOOL_PLUGIN_DIR";
@@ -25,12 +24,6 @@ pub const DISTRIBUTION_PLUGINS: &str = "/usr/lib/cni";
 
 /// The runtime's side of GC: `libcni-gc` of this package.
 const LIBCNI_GC: &str = "LIBCNI_GC";
-
-/// The control plane of Kubernetes.
-const CONTROL_PLANE: &str = "SPIDERPOOL_CONTROL_PLANE";
-/// The version in `control-plane/go.mod`; without the flags made of it an API server reports none.
-const KUBERNETES: &str = "1.36.3";
-const VERSION: &str = "k8s.io/component-base/version";
 
 const CNITOOL_MODULE: &str = "github.com/containernetworking/cni/cnitool@v1.3.0";
 const BRIDGE_MODULE: &str = "github.com/containernetworking/plugins/plugins/main/bridge@v1.9.0";
@@ -87,48 +80,6 @@ pub fn libcni_gc() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// The control plane of Kubernetes, a program of this package that becomes the one that its first argument names. Built once a
-/// machine for each state of its sources: minutes the first time.
-///
-/// # Errors
-/// It is neither named by the environment nor can be built.
-pub fn control_plane() -> Result<PathBuf> {
-    if let Some(binary) = named(CONTROL_PLANE) {
-        return Ok(binary);
-    }
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("control-plane");
-    let mut mark = DefaultHasher::new();
-    for file in ["go.mod", "go.sum", "main.go"] {
-        let path = sources.join(file);
-        std::fs::read(&path).with_context(|| format!("read {}", path.display()))?.hash(&mut mark);
-    }
-    let dir = cache()?.join(format!("control-plane-{:016x}", mark.finish()));
-    let binary = dir.join("control-plane");
-    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    // Tests run side by side; one builds, the others wait for it.
-    let lock = File::create(dir.join("lock")).context("open the lock")?;
-    lock.lock().context("wait for another build")?;
-    if binary.is_file() {
-        return Ok(binary);
-    }
-    let partly = dir.join("control-plane.part");
-    let version = format!(
-        "-s -w -X {VERSION}.gitVersion=v{KUBERNETES} -X {VERSION}.gitMajor={} -X {VERSION}.gitMinor={}",
-        KUBERNETES.split('.').next().unwrap_or_default(),
-        KUBERNETES.split('.').nth(1).unwrap_or_default(),
-    );
-    run(Command::new("go")
-        .args(["build", "-trimpath", "-ldflags", &version, "-o"])
-        .arg(&partly)
-        .arg(".")
-        .current_dir(&sources)
-        .env("CGO_ENABLED", "0"))?
-    .success()
-    .context("build the control plane")?;
-    std::fs::rename(&partly, &binary).context("put the control plane in place")?;
-    Ok(binary)
-}
-
 /// Whether a foreign program is there, or can be installed.
 pub(crate) fn exists(tool: &str) -> bool {
     let in_path = |name: &str| {
@@ -154,11 +105,6 @@ pub(crate) fn environment(tools: &[&str]) -> Result<Vec<(&'static str, OsString)
         variables.push((LIBCNI_GC, libcni_gc()?.into()));
     }
     Ok(variables)
-}
-
-/// An empty variable counts as unset.
-fn named(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Builds our programs beside the test binary, which is in `TARGET/PROFILE/deps`.
@@ -191,8 +137,7 @@ fn install(module: &str) -> Result<PathBuf> {
 }
 
 fn cache() -> Result<PathBuf> {
-    let base = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")));
-    Ok(base.context("neither XDG_CACHE_HOME nor HOME is set")?.join("spiderpool-rs").join("tools"))
+    Ok(control_plane::cache()?.join("tools"))
 }
 
 fn parent(path: &Path) -> &Path {

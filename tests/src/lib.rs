@@ -8,7 +8,7 @@
 //! | [`bed`] | private namespaces that one test lives in and that vanish with it |
 //! | [`binaries`] | where our programs and foreign ones are found |
 //! | [`command`] | running programs with errors that show what they printed |
-//! | [`control_plane`] | real etcd, kube-apiserver and kube-controller-manager on loopback |
+//! | [`control_plane`] | real etcd, kube-apiserver and kube-controller-manager on loopback; a crate of its own |
 //! | [`network`] | the network configurations that the tests use |
 //! | [`plugin`] | one plugin process, called as a runtime calls it |
 //! | [`podman`] | real containers without an image |
@@ -21,11 +21,12 @@
 pub mod bed;
 pub mod binaries;
 pub mod cnitool;
-pub mod command;
-pub mod control_plane;
 pub mod golden;
 pub mod network;
 pub mod plugin;
 pub mod podman;
 pub mod seed;
 pub mod store;
+
+pub use spiderpool_control_plane as control_plane;
+pub use spiderpool_control_plane::command;

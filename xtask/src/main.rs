@@ -10,11 +10,13 @@
 mod api;
 mod artifacts;
 mod bench;
+mod control_plane;
 mod crds;
 mod demo;
 mod golden;
 mod packages;
 mod process;
+mod promtool;
 mod test;
 mod tidy;
 mod tools;
@@ -36,6 +38,9 @@ Usage: cargo xtask COMMAND
   api [--bless]           hold the public API of the libraries against their public-api.txt, or write those anew
   golden admission FOLDER replay recorded answers of the Go original, and print each difference
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
+  control-plane up        start etcd, kube-apiserver and kube-controller-manager on loopback with our definitions in them, and print the
+                          path of a kubeconfig; they stay
+       down | status      end them; say how they are
   crds [DIR]              write the CustomResourceDefinitions that the types of ipam-k8s make; without DIR, to ipam-k8s/crds
        --check            only compare
 ";
@@ -60,6 +65,7 @@ fn run() -> Result<ExitCode> {
             "api" => api::main(parser),
             "golden" => golden::main(parser),
             "bench" => bench::main(parser),
+            "control-plane" => control_plane::main(parser),
             "crds" => crds::main(parser),
             "help" => help(),
             unknown => bail!("{unknown}: no such command\n\n{USAGE}"),

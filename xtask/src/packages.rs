@@ -13,8 +13,10 @@ use crate::workspace::{find_program, is_root};
 pub(crate) const NETWORK: &[&str] =
     &["containernetworking-plugins", "iproute2", "iputils-ping", "util-linux"];
 
-/// What the whole test run needs besides: a container runtime whose root file system is one static binary.
-pub(crate) const RUNTIME: &[&str] = &["podman", "runc", "conmon", "busybox-static", "iptables", "sqlite3"];
+/// What the whole test run needs besides: a container runtime whose root file system is one static binary, and a key for a
+/// control plane.
+pub(crate) const RUNTIME: &[&str] =
+    &["podman", "runc", "conmon", "busybox-static", "iptables", "openssl", "sqlite3"];
 
 /// Where apt keeps the lists of what it could install; empty on a fresh image.
 const APT_LISTS: &str = "/var/lib/apt/lists";

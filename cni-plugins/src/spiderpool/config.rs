@@ -28,6 +28,8 @@ const KEYS: &[&str] = &[
     "routes",
     "resolvConf",
 ];
+/// Those of `ipam` that an agent has no use for.
+pub(super) const LOCAL_KEYS: &[&str] = &["pools", "routes", "resolvConf"];
 const STORE_KEYS: &[&str] = &["path", "allocationPolicy", "addressCooldown"];
 /// Of CNI 1.1.0.
 const ROUTE_KEYS: &[&str] = &["dst", "gw", "mtu", "advmss", "priority", "table", "scope"];
@@ -45,14 +47,14 @@ pub(super) struct StoreConfig {
 impl StoreConfig {
     /// Reads all keys.
     pub(super) fn read(ipam: &Keys<'_>) -> Result<Self, Error> {
-        let Some(store) = ipam.object("store").map_err(Error::config)? else { return Err(Error::NoStore) };
+        let store = store(ipam)?;
         let path = path(&store)?;
         Ok(Self { path, policy: policy(&store)?, cooldown: cooldown(&store)? })
     }
 
     /// Reads what a release needs: only the path must be right. The problem with the rest, if there is one, comes along for the log.
     pub(super) fn read_for_release(ipam: &Keys<'_>) -> Result<(Self, Option<Error>), Error> {
-        let Some(store) = ipam.object("store").map_err(Error::config)? else { return Err(Error::NoStore) };
+        let store = store(ipam)?;
         let path = path(&store)?;
         let (cooldown, problem) = match cooldown(&store) {
             Ok(cooldown) => (cooldown, None),
@@ -62,8 +64,21 @@ impl StoreConfig {
     }
 }
 
+/// Whether the configuration has a store, whatever is in it. Without one, addresses come from the agent.
+pub(super) fn has_store(ipam: &Keys<'_>) -> bool {
+    ipam.get("store").is_some()
+}
+
+/// A store that is not there has no path either.
+fn store<'a>(ipam: &Keys<'a>) -> Result<Keys<'a>, Error> {
+    let store = ipam.object("store").map_err(Error::config)?;
+    let missing = || Wrong::MissingKey { path: ipam.path_of("store.path"), wanted: WANTED };
+    store.ok_or_else(|| Error::config(missing()))
+}
+
+const WANTED: &str = "the absolute path of the store's file";
+
 fn path(store: &Keys<'_>) -> Result<PathBuf, Error> {
-    const WANTED: &str = "the absolute path of the store's file";
     let missing = || Error::config(Wrong::MissingKey { path: store.path_of("path"), wanted: WANTED });
     let field = store.get("path").ok_or_else(missing)?;
     let path = PathBuf::from(field.text().map_err(Error::config)?);

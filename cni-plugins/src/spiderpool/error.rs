@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ipam_core::select::SelectError;
 use ipam_core::{Addr, DriveError, PoolName, Refusal, Unconfirmed};
 
+use super::agent::{AgentError, AgentStep};
 use super::code::Code;
 use crate::cni::{CniError, ErrorCode};
 
@@ -21,12 +22,57 @@ pub enum Error {
         /// What is wrong.
         source: crate::cni::Error,
     },
-    /// A configuration without a store.
+    /// The agent gave no answer, or one that cannot be used.
+    #[error("{step}{source}")]
+    Agent {
+        /// What it was asked.
+        step: AgentStep,
+        /// Why.
+        source: Box<AgentError>,
+    },
+    /// There is no network namespace where the container's should be.
+    #[error("failed to GetNS {:?} for pod: {problem}", netns.to_string_lossy())]
+    Netns {
+        /// `CNI_NETNS`.
+        netns: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The agent gave addresses, none of them to this NIC.
+    #[error("spiderpool IP allocation error: no Interface {nic} IP allocation found")]
+    NoInterface {
+        /// The NIC.
+        nic: String,
+    },
+    /// CHECK with an agent, for nobody.
     #[error(
-        "ipam.store.path is missing: without it addresses come from the spiderpool agent, which this build does not talk to yet; \
-         want the absolute path of a store, as in {{\"store\":{{\"path\":\"/var/lib/spiderpool/ipam.db\"}}}}"
+        "CNI_ARGS lacks K8S_POD_NAMESPACE or K8S_POD_NAME; want the pod whose addresses are to be checked"
     )]
-    NoStore,
+    NoPod,
+    /// CHECK: the endpoint is that of another pod of this name.
+    #[error("the SpiderEndpoint of pod {pod} is of the pod with UID {stored:?}, not of {uid:?}")]
+    OtherPod {
+        /// Namespace and name.
+        pod: String,
+        /// As the endpoint has it.
+        stored: String,
+        /// As `CNI_ARGS` has it.
+        uid: String,
+    },
+    /// CHECK: the endpoint has other addresses for the NIC.
+    #[error(
+        "prevResult and the SpiderEndpoint of pod {pod} differ in NIC {nic}: prevResult has {expected}, the endpoint has {stored}"
+    )]
+    Differs {
+        /// Namespace and name.
+        pod: String,
+        /// The NIC.
+        nic: String,
+        /// What the endpoint has.
+        stored: String,
+        /// What `prevResult` has.
+        expected: String,
+    },
     /// Inline pools with faults of their own.
     #[error("failed to load CNI network configuration: {}", .faults.join("; "))]
     InlinePools {
@@ -158,13 +204,20 @@ impl Error {
         Self::Protocol { step: "failed to load CNI ENV args: ", source }
     }
 
+    /// Wraps an error of the agent.
+    pub(super) fn agent(step: AgentStep, source: AgentError) -> Self {
+        Self::Agent { step, source: Box::new(source) }
+    }
+
     /// The number that the runtime is told.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Protocol { source, .. } => source.cni_code(),
-            Self::Name(_) => ErrorCode::InvalidEnvironment,
-            Self::NoStore
-            | Self::InlinePools { .. }
+            Self::Agent { step, source } => source.code(*step),
+            Self::Netns { .. } => ErrorCode::InvalidNetns,
+            Self::NoInterface { .. } => Code::NoAddress.into(),
+            Self::Name(_) | Self::NoPod => ErrorCode::InvalidEnvironment,
+            Self::InlinePools { .. }
             | Self::TwoAsks { .. }
             | Self::NoPrevResult
             | Self::NoValidAttachments => ErrorCode::InvalidConfig,
@@ -180,9 +233,11 @@ impl Error {
             }
             Self::Refused(_) => Code::NoAddress.into(),
             Self::AskPrefix { .. } => Code::AddressRefused.into(),
-            Self::Unconfirmed(_) | Self::Unlisted { .. } | Self::NothingStored { .. } => {
-                Code::CheckFailed.into()
-            }
+            Self::Unconfirmed(_)
+            | Self::Unlisted { .. }
+            | Self::NothingStored { .. }
+            | Self::OtherPod { .. }
+            | Self::Differs { .. } => Code::CheckFailed.into(),
             Self::NotAvailable { .. } => ErrorCode::NotAvailable,
             Self::Store(error) => store_code(error),
             Self::Deadline(error) if matches!(**error, DriveError::Deadline { .. }) => {
@@ -193,7 +248,12 @@ impl Error {
     }
 
     fn details(&self) -> Option<String> {
-        if let Self::Protocol { source, .. } = self { source.details() } else { None }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "most messages say all there is")]
+        match self {
+            Self::Protocol { source, .. } => source.details(),
+            Self::Agent { source, .. } => source.details(),
+            _ => None,
+        }
     }
 }
 

@@ -9,10 +9,12 @@ use crate::host::{Host, pool_v4, pool_v6, small, with};
 #[test]
 fn without_a_store_it_needs_the_agent() {
     let host = Host::new();
-    for command in ["ADD", "DEL", "STATUS"] {
-        let message = host.call(command, &host.config(json!({"store": null}))).run().error(7);
+    let config = host.config(json!({"store": null, "ipam_unix_socket_path": host.path("none")}));
+    for (command, code) in [("ADD", 11), ("DEL", 11), ("STATUS", 50)] {
+        let call = host.call(command, &config).env("CNI_NETNS", "/proc/self/ns/net");
+        let message = call.env("CNI_NETNS_OVERRIDE", "1").run().error(code);
         assert!(
-            message.contains("needs the spiderpool agent") || message.contains("from the spiderpool agent"),
+            message.contains("without ipam.store addresses come from the agent of the node"),
             "{message}"
         );
     }

@@ -48,8 +48,8 @@ fn del_is_not_stopped_by_what_only_an_add_needs() {
 #[test]
 fn del_needs_to_know_which_store() {
     let host = Host::new();
-    let message = host.call("DEL", &host.config(json!({"store": null}))).run().error(7);
-    assert!(message.starts_with("ipam.store.path is missing"), "{message}");
+    let message = host.call("DEL", &host.config(json!({"store": {"path": null}}))).run().error(7);
+    assert!(message.contains("ipam.store.path is missing"), "{message}");
     let message = host.call("DEL", &host.simple()).args("FOO=1").run().error(4);
     assert!(message.starts_with(r#"failed to load CNI ENV args: ARGS: unknown args ["FOO=1"]"#), "{message}");
 }

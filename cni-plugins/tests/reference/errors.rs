@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use cni_plugins::spiderpool::Code;
+use cni_plugins::spiderpool::{Code, Spiderpool};
 use ipam_local::{LocalStore, OpenMode};
 use serde_json::{Value, json};
 
-use crate::{blocks, call, read};
+use crate::server::{Reply, Server};
+use crate::{blocks, call, call_as, read};
 
 const PAGE: &str = "docs/reference/errors.md";
 
@@ -88,7 +90,7 @@ fn provoked() -> Vec<Value> {
 
     all.push(call(&[("CNI_COMMAND", "STATUS")], "").unwrap());
 
-    all.push(host.refuses(&json!({"store": null})));
+    all.push(host.refuses(&json!({"store": {"path": null}})));
     all.push(host.refuses(&json!({"store": {"path": 5}})));
     all.push(host.refuses(&json!({"store": {"path": host.path("ipam.db"), "allocationPolicy": "random"}})));
     let bad = json!([{"name": "lan", "subnet": "10.6.0.0/24", "ips": ["10.6.0.300", "10.7.0.1"], "gateway": "10.6.1.1"}]);
@@ -109,6 +111,50 @@ fn provoked() -> Vec<Value> {
     all.push(call(&env, &plain.to_string()).unwrap());
 
     all.extend(after_an_add());
+    all.extend(with_an_agent());
+    all
+}
+
+/// Those of a configuration without a store. The agent answers by the pod that it is asked for.
+fn with_an_agent() -> Vec<Value> {
+    let host = Host::new();
+    let socket = host.path("agent.sock");
+    let mut config = host.config(&json!({"store": null, "pools": null, "ipam_unix_socket_path": socket}));
+    let run = |command: &str, pod: &str, netns: &str, config: &Value| {
+        let args = format!("K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod};K8S_POD_UID=5b0c");
+        let env = [
+            ("CNI_COMMAND", command),
+            ("CNI_CONTAINERID", "c1"),
+            ("CNI_IFNAME", "eth0"),
+            ("CNI_NETNS", netns),
+            ("CNI_NETNS_OVERRIDE", "1"),
+            ("CNI_ARGS", if pod.is_empty() { "" } else { &args }),
+        ];
+        call_as(Spiderpool::default(), &env, &config.to_string()).unwrap()
+    };
+    let add = |pod: &str, config: &Value| run("ADD", pod, "/proc/self/ns/net", config);
+    let mut all = vec![run("ADD", "web", "/run/netns/none", &config), add("web", &config)];
+    all.push(run("STATUS", "web", "", &config));
+    let agent = Server::start(Path::new(&socket), |seen| {
+        let other = json!({"interfaces": [{"interface": "eth0", "ipv4": "10.6.0.11/24"}], "podUID": "5b0c"});
+        let old = json!({"interfaces": [], "podUID": "9e21"});
+        match (seen.line.as_str(), seen.body["podName"].as_str()) {
+            ("GET /v1/ipam/healthy", _) => Reply::Empty(200),
+            ("GET /v1/workloadendpoint?podNamespace=default&podName=web", _) => Reply::Json(200, other),
+            ("GET /v1/workloadendpoint?podNamespace=default&podName=old", _) => Reply::Json(200, old),
+            (line, _) if line.starts_with("GET /v1/workloadendpoint") => {
+                Reply::Json(404, json!("SpiderEndpoint not found for pod default/gone"))
+            }
+            (_, Some("web")) => Reply::Json(500, json!("no IPPool available")),
+            (_, Some("hasty")) => Reply::HangUp,
+            (_, Some("other")) => Reply::Json(200, json!({"ips": []})),
+            _ => Reply::Json(200, json!({})),
+        }
+    });
+    all.extend(["web", "hasty", "other", "odd"].map(|pod| add(pod, &config)));
+    config["prevResult"] = json!({"cniVersion": "1.1.0", "ips": [{"address": "10.6.0.10/24"}]});
+    all.extend(["web", "old", "gone", ""].map(|pod| run("CHECK", pod, "/proc/self/ns/net", &config)));
+    drop(agent);
     all
 }
 

@@ -8,6 +8,9 @@
 
 mod errors;
 mod keys;
+#[expect(dead_code, reason = "not every kind of answer is needed here")]
+#[path = "../agent/server.rs"]
+mod server;
 mod snippets;
 
 use std::collections::BTreeMap;
@@ -62,12 +65,15 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
 
 /// Calls the plugin in this process, with little patience. Its answer, if it has one.
 fn call(env: &[(&'static str, &str)], stdin: &str) -> Option<Value> {
+    call_as(Spiderpool::default().with_limit(Duration::from_millis(20)), env, stdin)
+}
+
+fn call_as(plugin: Spiderpool, env: &[(&'static str, &str)], stdin: &str) -> Option<Value> {
     let env: BTreeMap<&'static str, String> = env
         .iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(key, value)| (*key, (*value).to_owned()))
         .collect();
-    let plugin = Spiderpool::default().with_limit(Duration::from_millis(20));
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let _ = cni::run(&plugin, &env, &mut stdin.as_bytes(), &mut stdout, &mut stderr);
     if stdout.is_empty() { None } else { Some(serde_json::from_slice(&stdout).unwrap()) }

@@ -55,17 +55,23 @@ fn configurations_in_the_docs_are_taken() {
     assert!(taken >= 5, "only {taken} configurations were found");
 }
 
-/// Asks for the status, which reads all that an ADD reads. The store is another one, that does not exist.
+/// Asks for the status, which reads all that an ADD reads. The store, or the agent's socket, is another one, that does not exist.
 fn take(place: &str, mut ipam: Value) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    ipam["store"]["path"] = json!(folder.path().join("ipam.db"));
+    let why = if ipam.get("store").is_some() {
+        ipam["store"]["path"] = json!(folder.path().join("ipam.db"));
+        "there is no store"
+    } else {
+        ipam["ipam_unix_socket_path"] = json!(folder.path().join("agent.sock"));
+        "unhealthy spiderpool-agent backend"
+    };
     ipam["log_file_path"] = json!(log);
     let config = json!({"cniVersion": "1.1.0", "name": "net", "ipam": ipam}).to_string();
     if let Some(answer) = call(&[("CNI_COMMAND", "STATUS")], &config) {
-        // Without pools of its own it says that there is no store yet.
+        // Without pools of its own it says that there is no store yet, and without a store that there is no agent.
         assert_eq!(answer["code"], 50, "{place}: {answer}");
-        assert!(answer["msg"].as_str().unwrap().contains("there is no store"), "{place}: {answer}");
+        assert!(answer["msg"].as_str().unwrap().contains(why), "{place}: {answer}");
     }
     let log = fs::read_to_string(log).unwrap_or_default();
     assert!(!log.contains("unknown key"), "{place}: {log}");

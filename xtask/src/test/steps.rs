@@ -1,11 +1,12 @@
 //! The steps, in the order they run: cheap checks first, then what needs builds, then what needs the most tools.
 
 use anyhow::{Context, Result, bail};
+use spiderpool_control_plane::{binary, named};
 
 use super::Stage;
 use crate::process::Call;
 use crate::workspace::{is_root, stdout_of};
-use crate::{api, artifacts, packages, tidy, tools};
+use crate::{api, artifacts, packages, promtool, tidy, tools};
 
 /// How long each fuzz target runs: enough to replay its seeds and to notice what a change has broken near them.
 const FUZZ_SECONDS: u32 = 30;
@@ -37,6 +38,11 @@ pub(super) const STEPS: &[Step] = &[
         name: "test-release",
         what: "ipam-core once more, without debug assertions; a long simulation",
         run: test_release,
+    },
+    Step {
+        name: "control-plane",
+        what: "etcd and Kubernetes from their sources, once a machine",
+        run: control_plane_step,
     },
     Step { name: "e2e", what: "end to end on real parts: namespaces, Podman, cnitool", run: e2e },
     Step { name: "doc", what: "API documentation, warnings denied", run: doc },
@@ -96,7 +102,12 @@ fn build(stage: &mut Stage<'_>) -> Result<()> {
 fn test(stage: &mut Stage<'_>) -> Result<()> {
     let call = ["test", "--workspace", "--exclude", "spiderpool-tests", "--all-features", "--no-fail-fast"];
     // `--show-output`, so that a passed test's `skipped:` line is seen.
-    stage.count(Call::cargo(call).args(["--", "--show-output"]))
+    let mut call = Call::cargo(call).args(["--", "--show-output"]);
+    match promtool::ensure(&stage.log)? {
+        Ok(program) => call = call.env("PROMTOOL", program),
+        Err(reason) => println!("{reason}; the test that needs it will be listed as skipped"),
+    }
+    stage.count(call)
 }
 
 fn test_release(stage: &mut Stage<'_>) -> Result<()> {
@@ -105,6 +116,17 @@ fn test_release(stage: &mut Stage<'_>) -> Result<()> {
     let asked = std::env::var("SPIDERPOOL_OPERATIONS");
     let operations = asked.unwrap_or_else(|_| SIMULATED_OPERATIONS.to_string());
     stage.count(Call::cargo(call).args(["--", "--show-output"]).env("SPIDERPOOL_OPERATIONS", operations))
+}
+
+/// A step by itself, so that its minutes are not taken for those of the tests.
+fn control_plane_step(_: &mut Stage<'_>) -> Result<()> {
+    if let Some(name) = ["KUBECONFIG", "KUBEBUILDER_ASSETS"].into_iter().find(|name| named(name).is_some()) {
+        println!("{name} is set, so nothing is built");
+        return Ok(());
+    }
+    let binary = binary::ensure_with(&mut |line| println!("{line}"))?;
+    println!("{}", binary.display());
+    Ok(())
 }
 
 fn e2e(stage: &mut Stage<'_>) -> Result<()> {
