@@ -4,16 +4,18 @@
 //! ones once. Where our text says more it says so after the original's words.
 //!
 //! Of endpoints the pod's uid and node, the workload and the entries count: owners, finalizers and labels are kept by the API server.
-//! Of pools the records count, not how they are written.
+//! Of pools their records count, in the end to the byte of the text that they are written as, and the number of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
+use ipam_core::Addr;
 use serde_json::Value;
 
 use crate::auto_pool::created;
 use crate::calls::Answer;
 use crate::golden::{Call, Case, Mended, MendedAnswer};
+use crate::status::same_status;
 use crate::world::World;
 
 /// One answer against its record.
@@ -63,7 +65,7 @@ pub(crate) fn same_state(case: &Case, world: &World) -> Result<()> {
             let mut own = BTreeMap::new();
             for (address, record) in records.unwrap_or_default() {
                 let part = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                own.insert(address, (part("pod"), part("podUid")));
+                own.insert(address.parse::<Addr>()?.to_string(), (part("pod"), part("podUid")));
             }
             want.insert(pool.clone(), own);
         }
@@ -71,6 +73,9 @@ pub(crate) fn same_state(case: &Case, world: &World) -> Result<()> {
     let got = records(world, |pod, uid| (pod, uid));
     want.retain(|_, records| !records.is_empty());
     ensure!(want == got, "records: want {want:?}, got {got:?}");
+    for (pool, after) in &case.after.pools {
+        same_status(world, pool, &after.status)?;
+    }
 
     same_objects(case, world)?;
     let stored =
