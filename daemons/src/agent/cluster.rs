@@ -164,6 +164,6 @@ fn refusal(refused: Refused) -> Refusal {
         RefusedKind::UsedOut => Refusal::failed(text, [Cause::UsedOut]),
         RefusedKind::Exhausted => Refusal::failed(text, [Cause::RetriesExhausted]),
         RefusedKind::Wrong => Refusal::failed(text, [Cause::WrongInput]),
-        _ => Refusal::internal(text),
+        RefusedKind::Internal | _ => Refusal::internal(text),
     }
 }

@@ -96,10 +96,6 @@ impl Ipam {
 
     async fn empty(&self, request: &DelRequest, is_flagged: bool, deadline: Deadline) -> Result<(), Refused> {
         let DelRequest { namespace, pod: name, uid, .. } = request;
-        if is_flagged && !self.0.settings.may_release_conflicts {
-            let text = "forbid releasing IPs for stateless workload";
-            return Err(Refused::new(RefusedKind::StatelessKept, text));
-        }
         let found = if is_flagged || uid.is_empty() {
             self.0.known.pod_now(namespace, name, deadline).await
         } else {
@@ -107,14 +103,18 @@ impl Ipam {
         };
         let pod = match found {
             Ok(pod) => Some(pod),
-            Err(LookupError::NoPod { .. }) if is_flagged => {
+            Err(LookupError::NoPod { .. }) if uid.is_empty() => return Ok(()),
+            Err(LookupError::NoPod { .. }) if is_flagged && self.0.settings.may_release_conflicts => {
                 let text = format!("failed to get Pod '{namespace}/{name}', error: pods {name:?} not found");
                 return Err(Refused::new(RefusedKind::Internal, text));
             }
-            Err(LookupError::NoPod { .. }) if uid.is_empty() => return Ok(()),
             Err(LookupError::NoPod { .. }) => None,
             Err(error) => return Err(of_lookup(&error)),
         };
+        if is_flagged && !self.0.settings.may_release_conflicts {
+            let text = "forbid releasing IPs for stateless workload";
+            return Err(Refused::new(RefusedKind::StatelessKept, text));
+        }
         let uid = if uid.is_empty() {
             pod.as_deref().map_or("", |pod| pod.meta.uid.as_str())
         } else {
