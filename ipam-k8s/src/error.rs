@@ -37,4 +37,8 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A configuration of the client that cannot be used.
+    #[cfg(feature = "client")]
+    #[error("the client's configuration cannot be used")]
+    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
