@@ -7,7 +7,14 @@ mod convert;
 pub mod crd;
 mod error;
 pub mod ipam;
+mod meta;
 mod patch;
+#[cfg(feature = "client")]
+pub mod store;
+#[cfg(feature = "client")]
+pub mod watch;
+pub mod workload;
 
 pub use convert::{from_selector, to_selector};
 pub use error::Error;
+pub use meta::{Deletion, Meta, OwnerRef};

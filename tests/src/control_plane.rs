@@ -127,7 +127,7 @@ impl ControlPlane {
             // Nobody expects its data to outlive it.
             "--unsafe-no-fsync",
         ]);
-        self.spawn("etcd", command)
+        self.spawn("etcd", &command)
     }
 
     fn start_apiserver(&mut self, etcd: &str, port: u16) -> Result<()> {
@@ -154,7 +154,7 @@ impl ControlPlane {
         ] {
             command.arg(flag).arg(path);
         }
-        self.spawn("kube-apiserver", command)
+        self.spawn("kube-apiserver", &command)
     }
 
     fn start_manager(&mut self) -> Result<()> {
@@ -168,11 +168,11 @@ impl ControlPlane {
             .args(["--leader-elect=false", "--use-service-account-credentials=true", "--secure-port", "0"])
             // No kubelet reports here; nodes would be tainted and their pods evicted.
             .arg("--controllers=*,-nodelifecycle");
-        self.spawn("kube-controller-manager", command)
+        self.spawn("kube-controller-manager", &command)
     }
 
     /// Starts a program that dies with this process, however this process ends.
-    fn spawn(&mut self, name: &str, command: Command) -> Result<()> {
+    fn spawn(&mut self, name: &str, command: &Command) -> Result<()> {
         let log = File::create(self.path(&format!("{name}.log"))).context("make a log")?;
         let errors = log.try_clone().context("make a log")?;
         let mut guarded = Command::new("setpriv");

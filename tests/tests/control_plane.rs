@@ -1,10 +1,5 @@
 //! The control plane that other tests stand on works: objects are stored, versions conflict, owners' dependants are collected.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops at the first surprise; the lints spare test functions only"
-)]
-
 use std::time::{Duration, Instant};
 
 use spiderpool_tests::control_plane::ControlPlane;

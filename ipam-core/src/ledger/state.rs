@@ -123,6 +123,18 @@ impl PoolState {
         self.check();
     }
 
+    /// Takes over what an earlier state of the same pool remembers and no stored form has: which addresses cool, and which one was given
+    /// last. For a store that has read its records anew.
+    pub fn inherit(&mut self, earlier: &Self) {
+        self.last = self.last.or(earlier.last);
+        for (address, since) in &earlier.cooling {
+            if matches!(self.occupancy.take(*address), crate::occupancy::Taken::Now) {
+                self.cool(*address, *since);
+            }
+        }
+        self.check();
+    }
+
     /// Bounds the number of records (in a cluster `SPIDERPOOL_IPPOOL_MAX_ALLOCATED_IPS`, since all records are one object).
     pub fn limit_records(&mut self, records_max: Option<u64>) {
         self.records_max = records_max;

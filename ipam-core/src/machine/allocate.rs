@@ -59,6 +59,7 @@ enum State {
 /// How the request ends once all is given back.
 #[derive(Clone, Debug)]
 enum Then {
+    Succeed(Allocation),
     Refuse(Refusal),
     GiveUp(GiveUp),
 }
@@ -98,15 +99,20 @@ impl Allocate {
             return self.give_back(&plan, then, now);
         }
         let changes = plan.changes(&self.request, now);
-        self.commit(plan, changes.into())
+        self.commit(plan, changes.into(), now)
     }
 
-    fn commit(&mut self, plan: Plan, mut left: VecDeque<Change>) -> Next {
+    fn commit(&mut self, plan: Plan, mut left: VecDeque<Change>, now: Time) -> Next {
         let sent: Vec<Change> =
             if self.atomic { left.drain(..).collect() } else { left.pop_front().into_iter().collect() };
         if sent.is_empty() {
-            self.state = State::Ended;
-            return Step::Done(Ok(Allocation { attachments: plan.attachments(), pools: plan.pools() }));
+            let allocation = Allocation { attachments: plan.attachments(), pools: plan.pools() };
+            // What an earlier try took before the owner's attachments came to light, and this one did not need.
+            let named: BTreeSet<&Assignment> =
+                allocation.attachments.iter().flat_map(|attachment| &attachment.assignments).collect();
+            let mut spare = plan.unattached(&self.request);
+            spare.retain(|assignment| self.taken.contains(assignment) && !named.contains(assignment));
+            return self.release(spare, Then::Succeed(allocation), now);
         }
         if !self.atomic {
             self.taken.extend(sent.iter().flat_map(takes));
@@ -124,7 +130,7 @@ impl Allocate {
         now: Time,
     ) -> Next {
         match (answer, sent) {
-            (Ok(()), _) => self.commit(plan, left),
+            (Ok(()), _) => self.commit(plan, left, now),
             // One pool is to blame: its other candidates are tried.
             (
                 Err(Class::Rejected),
@@ -150,6 +156,10 @@ impl Allocate {
     fn give_back(&mut self, plan: &Plan, then: Then, now: Time) -> Next {
         let mut stray = plan.unattached(&self.request);
         stray.append(&mut plan.without_attached(std::mem::take(&mut self.taken)));
+        self.release(stray, then, now)
+    }
+
+    fn release(&mut self, stray: BTreeSet<Assignment>, then: Then, now: Time) -> Next {
         let mut left: VecDeque<Change> = VecDeque::new();
         for Assignment { pool, address } in stray {
             let op = PoolOp::Release { address, owner: self.request.owner.clone(), seen: None };
@@ -204,6 +214,7 @@ impl Allocate {
     fn end(&mut self, then: Then) -> Next {
         self.state = State::Ended;
         match then {
+            Then::Succeed(allocation) => Step::Done(Ok(allocation)),
             Then::Refuse(refusal) => Step::Done(Err(refusal)),
             Then::GiveUp(why) => Step::GiveUp(why),
         }

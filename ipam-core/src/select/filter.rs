@@ -37,6 +37,7 @@ impl ListedPool {
             match self.version {
                 Some(version) if version == wanted => None,
                 Some(_) => Some(Reason::WrongFamily { wanted }),
+                None if self.is_unreadable() => self.of_itself(),
                 None if fields.ip_version.is_none() || self.spec().is_some() => Some(Reason::NoVersion),
                 // A number that is no version is one of the faults.
                 None => self.of_itself(),

@@ -38,6 +38,8 @@ pub struct Standing {
 enum Body {
     Valid(Arc<PoolSpec>),
     Faulty(Box<(PoolFields, Vec<String>)>),
+    /// Not even its fields are known.
+    Unreadable(Box<(PoolFields, Vec<String>)>),
 }
 
 /// A condition that a name or labels have to meet.
@@ -130,6 +132,14 @@ impl ListedPool {
         Self::of(name, Body::Valid(spec), Some(family), standing)
     }
 
+    /// A pool whose spec cannot be read at all, and why: a field of another type than any release has written. It is rejected where it
+    /// is named.
+    #[must_use]
+    pub fn unreadable(name: PoolName, fault: String, standing: Standing) -> Self {
+        let body = Body::Unreadable(Box::new((PoolFields::default(), vec![fault])));
+        Self::of(name, body, None, standing)
+    }
+
     fn of(name: PoolName, body: Body, version: Option<Family>, standing: Standing) -> Self {
         let fields = body.fields();
         let pod = match &fields.pod_affinity {
@@ -169,7 +179,7 @@ impl ListedPool {
     pub const fn spec(&self) -> Option<&Arc<PoolSpec>> {
         match &self.body {
             Body::Valid(spec) => Some(spec),
-            Body::Faulty(_) => None,
+            Body::Faulty(_) | Body::Unreadable(_) => None,
         }
     }
 
@@ -178,8 +188,12 @@ impl ListedPool {
     pub fn faults(&self) -> &[String] {
         match &self.body {
             Body::Valid(_) => &[],
-            Body::Faulty(faulty) => &faulty.1,
+            Body::Faulty(faulty) | Body::Unreadable(faulty) => &faulty.1,
         }
+    }
+
+    pub(super) const fn is_unreadable(&self) -> bool {
+        matches!(self.body, Body::Unreadable(_))
     }
 
     /// What of the object counts beside the spec.
@@ -193,7 +207,7 @@ impl Body {
     fn fields(&self) -> &PoolFields {
         match self {
             Self::Valid(spec) => spec.fields(),
-            Self::Faulty(faulty) => &faulty.0,
+            Self::Faulty(faulty) | Self::Unreadable(faulty) => &faulty.0,
         }
     }
 }

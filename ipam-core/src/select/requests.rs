@@ -63,29 +63,39 @@ impl Asked {
         subject: &Subject,
         made: &MadePools,
     ) -> Result<Vec<NicRequest>, SelectError> {
-        let mut requests = Vec::new();
-        for asked in self.nics() {
-            let mut request = NicRequest::new(asked.slot().nic());
-            for (family, wanted) in asked.families() {
-                let named = made.named(&request.nic, family, wanted);
-                let found = pools.candidates(&request.nic, family, named, subject)?;
-                let found = found.iter().map(|pool| pool.name().clone()).collect();
-                match family {
-                    Family::V4 => request.v4 = found,
-                    Family::V6 => request.v6 = found,
-                }
-            }
-            // Any other source names something for the NIC, or is an error by itself.
-            if request.v4.is_empty() && request.v6.is_empty() && self.source() == Source::ClusterDefault {
-                return Err(SelectError::NoRules);
-            }
-            requests.push(request);
-        }
-        Ok(requests)
+        self.nics().iter().map(|nic| nic.request(self.source(), pools, subject, made)).collect()
     }
 }
 
 impl NicAsked {
+    /// The candidates of this NIC.
+    ///
+    /// # Errors
+    /// As [`Asked::requests`].
+    pub fn request(
+        &self,
+        source: Source,
+        pools: &Catalogue,
+        subject: &Subject,
+        made: &MadePools,
+    ) -> Result<NicRequest, SelectError> {
+        let mut request = NicRequest::new(self.slot().nic());
+        for (family, wanted) in self.families() {
+            let named = made.named(&request.nic, family, wanted);
+            let found = pools.candidates(&request.nic, family, named, subject)?;
+            let found = found.iter().map(|pool| pool.name().clone()).collect();
+            match family {
+                Family::V4 => request.v4 = found,
+                Family::V6 => request.v6 = found,
+            }
+        }
+        // Any other source names something for the NIC, or is an error by itself.
+        if request.v4.is_empty() && request.v6.is_empty() && source == Source::ClusterDefault {
+            return Err(SelectError::NoRules);
+        }
+        Ok(request)
+    }
+
     /// Whether a pool is among those that are named for a family, whatever speaks against its use. An address from it that is
     /// kept for its owner is not outdated then.
     ///

@@ -16,6 +16,7 @@ use ipam_core::{Family, LabelRequirement, LabelSelector, Nic, PoolFields};
 
 mod filter;
 mod golden;
+mod keep;
 mod model;
 mod names;
 mod wire;

@@ -122,6 +122,18 @@ impl Cluster {
         self.ask(call, request, None, deadline).await
     }
 
+    /// The same, with the bytes of the answer.
+    pub(crate) async fn get_measured<K: Resource<DynamicType = ()>, T: DeserializeOwned>(
+        &self,
+        named: Named<'_>,
+        deadline: Deadline,
+    ) -> Result<(T, usize), CallError> {
+        let call = call::<K>(Verb::Get, named, None);
+        let request = url::<K>(named.namespace).get(named.name, &GetParams::default());
+        let answer = self.answer(&call, request, None, deadline).await?;
+        Ok((understood(call, &answer)?, answer.len()))
+    }
+
     /// Reads the metadata of an object.
     ///
     /// # Errors
@@ -218,8 +230,18 @@ impl Cluster {
         object: &(impl Serialize + Sync),
         deadline: Deadline,
     ) -> Result<ObjectMeta, CallError> {
+        let body = json(&call::<K>(Verb::Update, named, Some("status")), object)?;
+        self.replace_status_text::<K>(named, body, deadline).await
+    }
+
+    /// The same with an object that is JSON already.
+    pub(crate) async fn replace_status_text<K: Resource<DynamicType = ()>>(
+        &self,
+        named: Named<'_>,
+        body: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<ObjectMeta, CallError> {
         let call = call::<K>(Verb::Update, named, Some("status"));
-        let body = json(&call, object)?;
         let request =
             url::<K>(named.namespace).replace_subresource("status", named.name, &PostParams::default(), body);
         self.write(call, request, deadline).await
@@ -338,16 +360,30 @@ impl Cluster {
         accept: Option<HeaderValue>,
         deadline: Deadline,
     ) -> Result<T, CallError> {
-        let mut request = sendable(&call, request)?;
+        let answer = self.answer(&call, request, accept, deadline).await?;
+        understood(call, &answer)
+    }
+
+    async fn answer(
+        &self,
+        call: &Call,
+        request: Result<Request<Vec<u8>>, request::Error>,
+        accept: Option<HeaderValue>,
+        deadline: Deadline,
+    ) -> Result<Bytes, CallError> {
+        let mut request = sendable(call, request)?;
         let accept = accept.unwrap_or(HeaderValue::from_static("application/json"));
         request.headers_mut().insert(header::ACCEPT, accept);
-        let is_write = call.verb.is_write();
-        let answer: Bytes = self.send(call.clone(), request, deadline).await?;
-        serde_json::from_slice(&answer).map_err(|source| CallError {
-            call: Box::new(call),
-            failure: Failure::Unreadable { is_write, source },
-        })
+        self.send(call.clone(), request, deadline).await
     }
+}
+
+fn understood<T: DeserializeOwned>(call: Call, answer: &[u8]) -> Result<T, CallError> {
+    let is_write = call.verb.is_write();
+    serde_json::from_slice(answer).map_err(|source| CallError {
+        call: Box::new(call),
+        failure: Failure::Unreadable { is_write, source },
+    })
 }
 
 fn url<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> request::Request {

@@ -38,9 +38,11 @@ mod count;
 mod deadline;
 mod error;
 mod traffic;
+mod watch;
 
 pub use call::{List, Named, Page};
 pub use cluster::{Cluster, ClusterOptions};
 pub use deadline::Deadline;
 pub use error::{Call, CallError, Failure};
 pub use traffic::{Count, Counts, Traffic, Verb};
+pub(crate) use watch::{Event, Listen};

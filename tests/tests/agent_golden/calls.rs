@@ -4,12 +4,10 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use ipam_core::annotation::{NamespaceAnnotations, NetworkScope, PodAnnotations};
-use ipam_core::select::source::{Asked, NicAsked, PoolsAsked, Question, Source};
-use ipam_core::select::{self, Catalogue, Controller, NoSlot, PoolNames, SelectError, Subject, Uplink};
+use ipam_core::select::source::{Asked, NicAsked, Question};
+use ipam_core::select::{self, Keep, NoSlot, PoolNames, Recorded, Subject, Uplink};
 use ipam_core::testkit::ManualClock;
-use ipam_core::{
-    Allocate, AllocationRequest, Family, Nic, NicRequest, Release, ReleaseRequest, ReleaseScope, Time, run,
-};
+use ipam_core::{Allocate, AllocationRequest, Follow, Nic, Release, ReleaseRequest, ReleaseScope, Time, run};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, Entry, answer};
@@ -43,7 +41,15 @@ impl World {
         let key = (body.pod_namespace.clone(), body.pod_name.clone());
         let owner = Self::owner(&pod)?;
 
-        let found = self.endpoints.get_mut(&key).map(|endpoint| endpoint.claim(&nic));
+        let is_fixed = self.top(&pod)?.is_stateful_set();
+        // Another pod of that name begins anew, unless it keeps what it had.
+        let is_other = |endpoint: &Endpoint| endpoint.uid != owner.uid() && !is_fixed;
+        if self.endpoints.get(&key).is_some_and(is_other) {
+            self.endpoints.remove(&key);
+        }
+        // One that keeps its addresses is held against what is named now each time.
+        let endpoint = self.endpoints.get_mut(&key).filter(|_| !is_fixed);
+        let found = endpoint.map(|endpoint| endpoint.claim(&nic));
         if let (Some(true), Some(endpoint)) = (found, self.endpoints.get(&key)) {
             // The same once more is the same, and nothing is written for it.
             let mut request = AllocationRequest::new(owner, Time::from_millis(1_000));
@@ -75,30 +81,52 @@ impl World {
             clean_gateway: body.clean_gateway,
         };
         let asked = rule!(Asked::new(&question, self.switches));
-        let entries = self.endpoints.get(&key).map_or(0, |endpoint| endpoint.entries.len());
-        if asked.is_in_order() && entries > 0 {
-            return Ok(Err(refused(NoSlot { nic, entries })));
+        if let Some(endpoint) = self.endpoints.get_mut(&key).filter(|_| asked.is_in_order())
+            && !endpoint.claim(&nic)
+        {
+            return Ok(Err(refused(NoSlot { nic, entries: endpoint.entries.len() })));
         }
         let subject = self.subject(&pod, &namespace.labels, &asked)?;
-        let requests = rule!(requests(&asked, &self.catalogue()?, &subject)?);
+        let made = match self.made_pools(&asked, &pod)? {
+            Ok(made) => made,
+            Err(text) => return Ok(Err(refused(text))),
+        };
+        let pools = self.catalogue()?;
+        let stored = self.endpoints.get(&key).map_or(&[][..], |endpoint| &endpoint.entries).to_vec();
+        let (before, mut beside) = if is_fixed { (stored, Vec::new()) } else { (Vec::new(), stored) };
+        let recorded: Vec<Recorded<'_>> = before.iter().map(Entry::recorded).collect();
+        let requests = asked.keeping(&nic, &recorded, Keep::WhileNamed, &pools, &subject, &made);
+        let requests = rule!(requests);
 
+        let uid = owner.uid().to_owned();
         let mut request = AllocationRequest::new(owner, Time::from_millis(1_000));
         request.nics.clone_from(&requests);
+        request.follow = if is_fixed { Follow::WhilePoolsMatch } else { Follow::Never };
         let allocation =
             rule!(run(Allocate::new(request, true), &mut self.store, &mut ManualClock::default())?);
-        let mut new = Vec::new();
-        for (asked, request) in asked.nics().iter().zip(requests) {
-            new.push(Entry::new(asked.slot().stored_name(), asked.clean_gateway(), request, &allocation)?);
+        let mut entries = Vec::new();
+        for (place, request) in requests.into_iter().enumerate() {
+            let old = before.iter().find(|entry| entry.request.nic == request.nic);
+            let asked = asked.nics().get(place);
+            let name = old.map(|old| old.name.as_str()).or(asked.map(|nic| nic.slot().stored_name()));
+            let is_clean = asked.map(NicAsked::clean_gateway).or(old.map(|old| old.clean_gateway));
+            let new =
+                Entry::new(name.unwrap_or_default(), is_clean.unwrap_or_default(), request, &allocation)?;
+            // What did not change stays as it is written, routes included.
+            let is_same = old.is_some_and(|old| old.addresses == new.addresses);
+            entries.push(old.filter(|_| is_same).cloned().unwrap_or(new));
         }
         for route in custom {
-            let _is_homeless = !new.iter_mut().any(|entry| entry.take(&route));
+            let _is_homeless = !entries.iter_mut().any(|entry| entry.take(&route));
         }
-        let body = answer(&new, |entry| entry.request.nic.to_string());
-        self.endpoints
-            .entry(key)
-            .or_insert_with(|| Endpoint { entries: Vec::new() })
-            .entries
-            .append(&mut new);
+        // One that nobody has claimed yet goes by its number.
+        let called = |entry: &Entry| match entry.name.as_str() {
+            "" => entry.request.nic.to_string(),
+            name => name.to_owned(),
+        };
+        let body = answer(&entries, called);
+        beside.append(&mut entries);
+        self.endpoints.insert(key, Endpoint { uid, entries: beside });
         Ok(Ok(body))
     }
 
@@ -135,41 +163,9 @@ impl World {
             pod_labels: meta.labels.clone(),
             node: node.to_owned(),
             node_labels: self.get("Node", "", node).map(|node| node.metadata.labels.clone()),
-            controller: Some(Controller::new("v1", "Pod", &meta.namespace, &meta.name)),
+            controller: Some(self.top(pod)?.controller()),
             agent_namespace: AGENT_NAMESPACE.to_owned(),
             uplinks: asked.nics().iter().map(uplink).collect::<Result<_>>()?,
         })
     }
-}
-
-/// The candidates of all NICs; the first that has none decides.
-fn requests(
-    asked: &Asked,
-    pools: &Catalogue,
-    subject: &Subject,
-) -> Result<std::result::Result<Vec<NicRequest>, SelectError>> {
-    let mut requests = Vec::new();
-    for nic in asked.nics() {
-        let mut request = NicRequest::new(nic.slot().nic());
-        for (family, wanted) in nic.families() {
-            let named = match wanted {
-                PoolsAsked::Named(names) => select::Asked::Names(names),
-                PoolsAsked::ClusterDefault => select::Asked::Default,
-                PoolsAsked::OfSubnet { .. } => anyhow::bail!("pools of subnets are not replayed"),
-            };
-            let found = match pools.candidates(&request.nic, family, named, subject) {
-                Ok(found) => found.iter().map(|pool| pool.name().clone()).collect(),
-                Err(error) => return Ok(Err(error)),
-            };
-            match family {
-                Family::V4 => request.v4 = found,
-                Family::V6 => request.v6 = found,
-            }
-        }
-        if request.v4.is_empty() && request.v6.is_empty() && asked.source() == Source::ClusterDefault {
-            return Ok(Err(SelectError::NoRules));
-        }
-        requests.push(request);
-    }
-    Ok(Ok(requests))
 }

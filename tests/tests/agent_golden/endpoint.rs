@@ -2,18 +2,20 @@
 
 use anyhow::{Context, Result, anyhow};
 use ipam_core::annotation::CustomRoute;
-use ipam_core::select::{Claim, claim};
+use ipam_core::select::{Claim, Recorded, claim};
 use ipam_core::{Allocation, Family, IpRange, Nic, NicRequest};
 use serde_json::{Map, Value, json};
 
 /// The endpoint of a pod.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    /// Of the pod that it was written for last.
+    pub(crate) uid: String,
     pub(crate) entries: Vec<Entry>,
 }
 
 /// One entry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     /// The name that it is stored under; empty until a NIC claims it.
     pub(crate) name: String,
@@ -25,7 +27,7 @@ pub(crate) struct Entry {
 }
 
 /// An address with what its pool says of it, as written.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Address {
     pub(crate) family: Family,
     /// With the prefix length of the pool's subnet.
@@ -98,6 +100,17 @@ impl Entry {
             });
         }
         Ok(addresses)
+    }
+
+    /// As selection looks at it, where addresses are kept: under the name that the store in memory knows, which a claim does not change.
+    pub(crate) fn recorded(&self) -> Recorded<'_> {
+        let pool = |family| {
+            self.addresses
+                .iter()
+                .find(|address| address.family == family)
+                .map(|address| address.pool.as_str())
+        };
+        Recorded { nic: self.request.nic.as_str(), v4: pool(Family::V4), v6: pool(Family::V6) }
     }
 
     /// Takes a custom route if its gateway is in a subnet of this entry.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One recorded case. What is not read here (`check`, `note`, `compare`, `variants`) says nothing that our answer depends on: we
@@ -43,7 +43,22 @@ pub(crate) struct Metadata {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) finalizers: Vec<String>,
+    pub(crate) owner_references: Vec<OwnerReference>,
     pub(crate) deletion_timestamp: Option<String>,
+    /// Ours, from kind and name: see [`World`](crate::world::World).
+    pub(crate) uid: String,
+}
+
+/// A reference to an owner.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct OwnerReference {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) controller: bool,
+    pub(crate) block_owner_deletion: bool,
 }
 
 /// Something that happened.
@@ -53,7 +68,7 @@ pub(crate) enum Step {
     /// A request to the agent with its answer.
     Call(Call),
     /// A change by somebody else.
-    Api(Api),
+    Api(Box<Api>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,6 +109,14 @@ pub(crate) struct Api {
     pub(crate) object: Object,
     #[serde(default)]
     pub(crate) patch: Value,
+    #[serde(default)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Options {
+    pub(crate) grace_period_seconds: Option<u32>,
 }
 
 /// The state afterwards.
@@ -102,12 +125,17 @@ pub(crate) struct Api {
 pub(crate) struct After {
     pub(crate) pools: BTreeMap<String, PoolAfter>,
     pub(crate) endpoints: Vec<EndpointAfter>,
+    /// Null in cases without any.
+    pub(crate) subnets: Option<BTreeMap<String, PoolAfter>>,
 }
 
+/// A pool or subnet.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PoolAfter {
     pub(crate) status: Value,
+    /// Where the agent made it.
+    pub(crate) created: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -157,15 +185,19 @@ fn read<T: DeserializeOwned>(path: &str) -> Result<T> {
     serde_json::from_str(&plain_uids(&text)).with_context(|| path.display().to_string())
 }
 
-/// `${uid:NS/NAME}` stands for the uid of an object. A uid has no slash, so ours are `${uid:NS.NAME}`.
+/// The uid of the object that a record calls `name`: `NS/NAME` a pod, `KIND/NS/NAME` or `KIND/NAME` another one, with `#2` behind it
+/// the second of that name. It is also the value of a label.
+pub(crate) fn uid(name: &str) -> String {
+    format!("uid.{}", name.replace(['/', '#'], "."))
+}
+
+/// `${uid:NAME}` stands for the uid of an object.
 fn plain_uids(text: &str) -> String {
     let mut parts = text.split("${uid:");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (uid, rest) = part.split_once('}').unwrap_or((part, ""));
-        out.push_str("${uid:");
-        out.push_str(&uid.replace('/', "."));
-        out.push('}');
+        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+        out.push_str(&uid(name));
         out.push_str(rest);
     }
     out

@@ -8,8 +8,10 @@
     reason = "what is left out or mended is told; the lint spares test functions only"
 )]
 
+mod auto_pool;
 mod calls;
 mod compare;
+mod controller;
 mod endpoint;
 mod golden;
 mod table;
@@ -69,6 +71,16 @@ fn basic() -> Result<()> {
 #[test]
 fn errors() -> Result<()> {
     check_file("errors", &Counts { as_recorded: 3, mended: 1, left_out: 28 })
+}
+
+#[test]
+fn subnet_auto_pools() -> Result<()> {
+    check_file("subnet-auto-pools", &Counts { as_recorded: 54, mended: 6, left_out: 0 })
+}
+
+#[test]
+fn statefulset() -> Result<()> {
+    check_file("statefulset", &Counts { as_recorded: 12, mended: 5, left_out: 11 })
 }
 
 fn check_file(file: &str, want: &Counts) -> Result<()> {

@@ -56,4 +56,25 @@ pub(crate) const LEFT_OUT: &[(&str, &str, &[&str])] = &[
             "failed-pod-restart-on-failure",
         ],
     ),
+    (
+        "statefulset",
+        "whether the StatefulSet still wants the pod is asked of the cluster",
+        &[
+            "recreated-on-another-node",
+            "within-replicas-kept",
+            "pod-gone-within-replicas-kept",
+            "statefulset-gone",
+            "scaled-to-zero",
+            "ordinals-start-five-first",
+            "ordinals-start-five-last",
+            "pod-name-without-ordinal",
+            "del-of-later-pod-after-scale-down-second-nic",
+            "del-of-terminating-pod-beyond-replicas-with-other-uid-in-endpoint",
+        ],
+    ),
+    (
+        "statefulset",
+        "the endpoint goes with its pod, which the cluster sees to",
+        &["third-party-statefulset-is-stateless"],
+    ),
 ];

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::endpoint::Endpoint;
-use crate::golden::{Api, Case, Object};
+use crate::golden::{Api, Case, Metadata, Object, uid};
 
 /// Marks a pool as made for one workload.
 const AUTO_LABEL: &str = "ipam.spidernet.io/owner-application-name";
@@ -25,6 +25,8 @@ type Key = (String, String, String);
 #[derive(Debug)]
 pub(crate) struct World {
     objects: BTreeMap<Key, Object>,
+    /// How many objects of a name there were.
+    incarnations: BTreeMap<Key, usize>,
     pub(crate) store: MemoryStore,
     /// By namespace and name of the pod.
     pub(crate) endpoints: BTreeMap<(String, String), Endpoint>,
@@ -56,6 +58,7 @@ impl World {
         };
         let mut world = Self {
             objects: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
             store: MemoryStore::atomic(),
             endpoints: BTreeMap::new(),
             switches: Switches { v4: is_on("enableIPv4"), v6: is_on("enableIPv6"), subnets },
@@ -70,9 +73,23 @@ impl World {
             world.put(serde_json::from_str(fixture)?)?;
         }
         for object in &case.given {
-            world.put(object.clone())?;
+            world.create(object.clone())?;
         }
         Ok(world)
+    }
+
+    /// Puts an object there that was not, with a uid of its own.
+    pub(crate) fn create(&mut self, mut object: Object) -> Result<()> {
+        let count = self.incarnations.entry(key(&object)).or_default();
+        *count += 1;
+        let (kind, Metadata { namespace, name, .. }) = (&object.kind, &object.metadata);
+        let place = match (kind.as_str(), namespace.as_str()) {
+            ("Pod", _) => format!("{namespace}/{name}"),
+            (_, "") => format!("{kind}/{name}"),
+            _ => format!("{kind}/{namespace}/{name}"),
+        };
+        object.metadata.uid = uid(&if *count == 1 { place } else { format!("{place}#{count}") });
+        self.put(object)
     }
 
     pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
@@ -82,7 +99,7 @@ impl World {
     /// The owner that a pod is.
     pub(crate) fn owner(pod: &Object) -> Result<Owner> {
         let (namespace, name) = (&pod.metadata.namespace, &pod.metadata.name);
-        Ok(Owner::pod(namespace, name, &format!("${{uid:{namespace}.{name}}}"))?)
+        Ok(Owner::pod(namespace, name, &pod.metadata.uid)?)
     }
 
     pub(crate) fn catalogue(&self) -> Result<Catalogue> {
@@ -94,11 +111,12 @@ impl World {
         let mut object = step.object.clone();
         let old = self.get(&object.kind, &object.metadata.namespace, &object.metadata.name).cloned();
         match step.api.as_str() {
-            "create" => {}
+            "create" => return self.create(object),
             // A pod goes when its kubelet lets it, an object with a finalizer when that is taken away.
             "delete" => {
                 object = old.context("nothing to delete")?;
-                if object.kind != "Pod" && object.metadata.finalizers.is_empty() {
+                let is_at_once = object.kind != "Pod" || step.options.grace_period_seconds == Some(0);
+                if is_at_once && object.metadata.finalizers.is_empty() {
                     return self.remove(&object);
                 }
                 object.metadata.deletion_timestamp = Some("now".to_owned());
@@ -115,12 +133,12 @@ impl World {
         Ok(())
     }
 
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
         self.objects.values().filter(move |object| object.kind == kind)
     }
 
-    fn put(&mut self, object: Object) -> Result<()> {
-        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
+    pub(crate) fn put(&mut self, object: Object) -> Result<()> {
+        let key = key(&object);
         let is_stored = matches!(object.kind.as_str(), "SpiderIPPool" | "SpiderReservedIP");
         let pool = (object.kind == "SpiderIPPool").then(|| object.clone());
         self.objects.insert(key, object);
@@ -131,8 +149,7 @@ impl World {
     }
 
     fn remove(&mut self, object: &Object) -> Result<()> {
-        let key = (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone());
-        self.objects.remove(&key);
+        self.objects.remove(&key(object));
         if object.kind == "SpiderIPPool" {
             self.store.drop_pool(&object.metadata.name.parse()?);
         }
@@ -141,6 +158,18 @@ impl World {
 
     /// Gives the store the pools as they are now. One that is stored with faults is never a candidate, so it isn't there.
     fn reshape(&self) -> Result<()> {
+        let reserved = self.reserved()?;
+        for pool in self.of_kind("SpiderIPPool") {
+            if let Some(spec) = listed(pool)?.spec() {
+                let own = reserved.iter().find(|own| own.family() == spec.family()).context("a family")?;
+                self.store.put_pool(PoolSpec::clone(spec), own.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What no pool gives out, of each family.
+    pub(crate) fn reserved(&self) -> Result<[RangeSet; 2]> {
         let mut reserved = [RangeSet::empty(Family::V4), RangeSet::empty(Family::V6)];
         for object in self.of_kind("SpiderReservedIP") {
             let fields: ReservedFields = serde_json::from_value(object.spec.clone())?;
@@ -152,13 +181,7 @@ impl World {
                 }
             }
         }
-        for pool in self.of_kind("SpiderIPPool") {
-            if let Some(spec) = listed(pool)?.spec() {
-                let own = reserved.iter().find(|own| own.family() == spec.family()).context("a family")?;
-                self.store.put_pool(PoolSpec::clone(spec), own.clone())?;
-            }
-        }
-        Ok(())
+        Ok(reserved)
     }
 
     /// Makes the records those of the pool's status, which somebody has written.
@@ -194,7 +217,11 @@ impl World {
     }
 }
 
-fn listed(pool: &Object) -> Result<ListedPool> {
+fn key(object: &Object) -> Key {
+    (object.kind.clone(), object.metadata.namespace.clone(), object.metadata.name.clone())
+}
+
+pub(crate) fn listed(pool: &Object) -> Result<ListedPool> {
     let fields: PoolFields = serde_json::from_value(pool.spec.clone())?;
     let standing = Standing {
         is_terminating: pool.metadata.deletion_timestamp.is_some(),
