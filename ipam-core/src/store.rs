@@ -309,6 +309,12 @@ pub enum Class {
 pub trait StoreError: std::error::Error + Send + Sync + 'static {
     /// What it means for the caller.
     fn class(&self) -> Class;
+
+    /// Of a [`Class::Conflict`] that one operation is to blame for: its address. A layer that merged the requests of several
+    /// ([`Batched`](crate::batch::Batched)) then refuses that one and sends the others again. `None`: not known, or nobody is.
+    fn blames(&self) -> Option<Addr> {
+        None
+    }
 }
 
 /// A store that answers while the caller waits. See the module for the contract.

@@ -433,3 +433,28 @@ fn a_change_that_fails_leaves_the_rest_of_an_address_alone() {
     let picked = pool.pick(&query(Want::Any(Start::Lowest), Vec::new(), now, rest)).unwrap();
     assert_eq!(picked.to_string(), "10.6.0.9", "10.6.0.8 still rests");
 }
+
+/// A store that reads its records anew still knows what it saw freed.
+#[test]
+fn a_state_read_anew_inherits_what_cools() {
+    let (spec, _) = shape(0);
+    let owner = Owner::container("net", "a").unwrap();
+    let record =
+        |address: &str| Record { address: address.parse().unwrap(), owner: owner.clone(), stamp: None };
+    let rest = Duration::from_millis(50);
+    let mut earlier = PoolState::with_records(Arc::clone(&spec), [record("10.6.0.8"), record("10.6.0.9")]);
+    for address in ["10.6.0.8", "10.6.0.9"] {
+        let op = PoolOp::Release { address: address.parse().unwrap(), owner: owner.clone(), seen: None };
+        earlier.apply(&[op], Time::from_millis(100), rest).unwrap();
+    }
+    // Another writer has given one of them out by now.
+    let mut anew = PoolState::with_records(Arc::clone(&spec), [record("10.6.0.9")]);
+    anew.inherit(&earlier);
+    let pick = |state: &mut PoolState, millis: u64| {
+        let (want, now) = (Want::Any(Start::Lowest), Time::from_millis(millis));
+        let pool = spec.name().clone();
+        state.pick(&PickQuery { pool, want, except: Vec::new(), now, cooldown: rest }).unwrap().to_string()
+    };
+    assert_eq!(pick(&mut anew, 120), "10.6.0.10");
+    assert_eq!(pick(&mut anew, 151), "10.6.0.8");
+}

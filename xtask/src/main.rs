@@ -15,6 +15,7 @@ mod demo;
 mod golden;
 mod packages;
 mod process;
+mod promtool;
 mod test;
 mod tidy;
 mod tools;

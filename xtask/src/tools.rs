@@ -154,7 +154,7 @@ fn minor_version(text: &str) -> Option<u32> {
 }
 
 /// Where tools live: a folder of the user's, shared by all clones.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(folder) if !folder.is_empty() => PathBuf::from(folder),
         Some(_) | None => {
@@ -166,7 +166,7 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// Keeps two runs from installing into the same folder; released when dropped.
-fn lock() -> Result<File> {
+pub(crate) fn lock() -> Result<File> {
     let folder = cache()?;
     fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
     let path = folder.join("lock");

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::addr::Addr;
 use crate::batch::Limits;
 use crate::batch::batcher::{Batcher, Ticket, Work};
 use crate::batch::desk::{Answer, Desk, Errand, Told};
@@ -44,6 +45,13 @@ impl<E: StoreError> StoreError for BatchError<E> {
             Self::Store(error) => error.class(),
             Self::Overtaken => Class::Conflict,
             Self::Lost => Class::Unavailable,
+        }
+    }
+
+    fn blames(&self) -> Option<Addr> {
+        match self {
+            Self::Store(error) => error.blames(),
+            Self::Overtaken | Self::Lost => None,
         }
     }
 }

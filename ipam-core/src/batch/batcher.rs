@@ -47,6 +47,8 @@ pub enum Reply {
     Picked(Result<Vec<View>, Class>),
     /// To [`Work::Commit`].
     Committed(Result<Vec<Version>, Class>),
+    /// To [`Work::Commit`]: a conflict, for which the operation on this address is to blame.
+    Blamed(Addr),
 }
 
 /// The answer to one call.
@@ -269,12 +271,12 @@ impl Batcher {
         let mut outcomes: Vec<_> = watchers.into_iter().map(|ticket| (ticket, Outcome::Settled)).collect();
         match &route {
             Route::Commit(lane) => {
-                let answer = match reply {
-                    Reply::Committed(answer) => answer,
-                    Reply::Picked(_) => Err(Class::Unavailable),
-                };
                 if let Some(queue) = self.commits.get_mut(lane) {
-                    let told = queue.answered(answer, &mut self.plans);
+                    let told = match reply {
+                        Reply::Committed(answer) => queue.answered(answer, &mut self.plans),
+                        Reply::Blamed(address) => queue.blamed(address, &mut self.plans),
+                        Reply::Picked(_) => queue.answered(Err(Class::Unavailable), &mut self.plans),
+                    };
                     outcomes.extend(
                         told.into_iter().map(|(ticket, answer)| (ticket, Outcome::Committed(answer))),
                     );
@@ -286,7 +288,7 @@ impl Batcher {
             Route::Pick(pool) => {
                 let answer = match reply {
                     Reply::Picked(answer) => answer,
-                    Reply::Committed(_) => Err(Class::Unavailable),
+                    Reply::Committed(_) | Reply::Blamed(_) => Err(Class::Unavailable),
                 };
                 if let Some(asks) = self.picks.get_mut(pool) {
                     let told = asks.answered(answer, &mut self.plans);

@@ -239,7 +239,12 @@ impl<E: StoreError> State<E> {
             Some(Answer::Picked(Err(error))) => (Reply::Picked(Err(error.class())), Some(Arc::new(error))),
             Some(Answer::Committed(Ok(versions))) => (Reply::Committed(Ok(versions)), None),
             Some(Answer::Committed(Err(error))) => {
-                (Reply::Committed(Err(error.class())), Some(Arc::new(error)))
+                let class = error.class();
+                let reply = match error.blames().filter(|_| class == Class::Conflict) {
+                    Some(address) => Reply::Blamed(address),
+                    None => Reply::Committed(Err(class)),
+                };
+                (reply, Some(Arc::new(error)))
             }
             None => (Reply::Committed(Err(Class::Unavailable)), None),
         };

@@ -10,7 +10,8 @@
 //! - **Conditions decide.** A merged change has [`Version::ANY`](crate::Version::ANY): each member was planned on another state, but each
 //!   operation brings its condition. A store that must name a version to write (a custom resource) names the one that it knows, and says
 //!   [`Class::Conflict`](crate::Class::Conflict) if that has moved on.
-//! - **One member's conflict is its own.** A batch that conflicts is sent once more, since mostly another writer came first; then it is
+//! - **One member's conflict is its own.** Where the store says which address is to blame
+//!   ([`StoreError::blames`](crate::StoreError::blames)), its member is refused and the others go out again. Else a batch that conflicts is sent once more, since mostly another writer came first; then it is
 //!   halved until those to blame are alone, or [`SPLITS_MAX`] is reached.
 //! - **An unknown outcome is everybody's.** [`Class::Unavailable`](crate::Class::Unavailable) goes to all members of the commit; each reads before it
 //!   tries again.

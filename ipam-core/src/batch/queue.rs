@@ -134,6 +134,34 @@ impl Queue {
         told
     }
 
+    /// The operation on this address is to blame for a conflict: whose it is, is told so, and the others go out again.
+    pub(super) fn blamed(&mut self, address: Addr, plans: &mut Plans) -> Answers {
+        let key = Key::Address(address);
+        let is_aboard = |aloft: &Aloft| aloft.members.iter().any(|member| member.keys.contains(&key));
+        if !self.aloft.as_ref().is_some_and(is_aboard) {
+            return self.answered(Err(Class::Conflict), plans);
+        }
+        let Some(Aloft { members, gone, .. }) = self.aloft.take() else { return Vec::new() };
+        let (mut told, mut others) = (Answers::new(), Vec::new());
+        for member in members {
+            let (is_gone, is_to_blame) = (gone.contains(&member.ticket), member.keys.contains(&key));
+            if is_gone || is_to_blame {
+                plans.strike(&member);
+            } else {
+                others.push(member);
+                continue;
+            }
+            if !is_gone {
+                told.push((member.ticket, Err(Class::Conflict)));
+            }
+        }
+        // Each time at least one leaves, so this ends.
+        if !others.is_empty() {
+            self.again.push_front(others);
+        }
+        told
+    }
+
     /// Who waits to take what was just taken need not ask the store what becomes of that.
     fn overtake(&mut self, taken: &BTreeSet<Addr>, plans: &mut Plans, told: &mut Answers) {
         let mut late = |member: &Member| {

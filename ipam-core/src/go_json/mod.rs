@@ -142,6 +142,15 @@ impl<'a> Value<'a> {
         Ok(Self(text.trim_ascii()))
     }
 
+    /// The first JSON value of a stream; nothing where there are only blanks. What follows it is not looked at, as Go's decoder
+    /// does not.
+    ///
+    /// # Errors
+    /// [`JsonError::Syntax`]: malformed, cut short, or nested deeper than 10,000.
+    pub fn first(text: &'a [u8]) -> Result<Option<Self>, JsonError> {
+        Ok(scan::first(text)?.map(|value| Self(value.trim_ascii())))
+    }
+
     /// Whether it is `null`.
     #[must_use]
     pub fn is_null(self) -> bool {

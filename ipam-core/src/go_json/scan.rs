@@ -12,6 +12,9 @@ pub enum SyntaxError {
     /// The text ends inside a value, or is empty.
     #[error("unexpected end of JSON input")]
     End,
+    /// The stream ends inside its first value.
+    #[error("unexpected EOF")]
+    Eof,
     /// A byte that nothing may begin or continue with at this place.
     #[error("invalid character {} {place}", Quoted(*.byte))]
     Byte {
@@ -73,17 +76,43 @@ enum Open {
 
 /// Checks that `text` is one JSON value with nothing but blanks around it.
 pub(super) fn check(text: &[u8]) -> Result<(), SyntaxError> {
-    let mut scan = Scan { rest: text };
+    let mut scan = Scan { rest: text, is_stream: false };
+    value(&mut scan)?;
+    scan.blanks();
+    scan.rest.first().map_or(Ok(()), |byte| Err(after_top_level(*byte)))
+}
+
+/// What `text` begins with, a JSON value and the blanks before it; nothing where there are only blanks.
+pub(super) fn first(text: &[u8]) -> Result<Option<&[u8]>, SyntaxError> {
+    let mut scan = Scan { rest: text, is_stream: true };
+    scan.blanks();
+    if scan.rest.is_empty() {
+        return Ok(None);
+    }
+    value(&mut scan)?;
+    let value = text.get(..text.len().saturating_sub(scan.rest.len())).unwrap_or(text);
+    match scan.rest.first() {
+        // Only a bracket ends a value by itself; behind anything else Go has read one byte more.
+        Some(byte) if !byte.is_ascii_whitespace() && !value.ends_with(b"}") && !value.ends_with(b"]") => {
+            Err(after_top_level(*byte))
+        }
+        _ => Ok(Some(value)),
+    }
+}
+
+fn after_top_level(byte: u8) -> SyntaxError {
+    SyntaxError::Byte { byte, place: "after top-level value" }
+}
+
+/// Reads one value, and stops behind it.
+fn value(scan: &mut Scan<'_>) -> Result<(), SyntaxError> {
     let mut open: Vec<Open> = Vec::new();
     let mut expect = Expect::Value;
     loop {
-        scan.blanks();
         if let (Expect::More, None) = (expect, open.last()) {
-            return match scan.rest.first() {
-                None => Ok(()),
-                Some(byte) => Err(SyntaxError::Byte { byte: *byte, place: "after top-level value" }),
-            };
+            return Ok(());
         }
+        scan.blanks();
         let byte = scan.next()?;
         let unexpected = |place| Err(SyntaxError::Byte { byte, place });
         expect = match (expect, byte) {
@@ -128,6 +157,8 @@ pub(super) fn check(text: &[u8]) -> Result<(), SyntaxError> {
 
 struct Scan<'a> {
     rest: &'a [u8],
+    /// Whether more might have come: then an end inside a token is told as that.
+    is_stream: bool,
 }
 
 impl Scan<'_> {
@@ -138,21 +169,22 @@ impl Scan<'_> {
     }
 
     fn next(&mut self) -> Result<u8, SyntaxError> {
-        let (byte, rest) = self.rest.split_first().ok_or(SyntaxError::End)?;
+        let end = if self.is_stream { SyntaxError::Eof } else { SyntaxError::End };
+        let (byte, rest) = self.rest.split_first().ok_or(end)?;
         self.rest = rest;
         Ok(*byte)
     }
 
     /// The next byte of a token. At its end Go feeds a text one blank, so that a token which is cut short complains about that.
-    fn within(&mut self) -> u8 {
-        self.next().unwrap_or(b' ')
+    fn within(&mut self) -> Result<u8, SyntaxError> {
+        if self.is_stream { self.next() } else { Ok(self.next().unwrap_or(b' ')) }
     }
 
     /// The rest of a value that nothing nests in, after its first byte.
     fn scalar(&mut self, first: u8) -> Result<(), SyntaxError> {
         match first {
             b'"' => self.string(),
-            b'-' => match self.within() {
+            b'-' => match self.within()? {
                 digit @ b'0'..=b'9' => self.number(digit),
                 byte => Err(SyntaxError::Byte { byte, place: "in numeric literal" }),
             },
@@ -166,7 +198,7 @@ impl Scan<'_> {
 
     fn literal(&mut self, word: &'static str) -> Result<(), SyntaxError> {
         for expected in word.bytes().skip(1) {
-            let byte = self.within();
+            let byte = self.within()?;
             if byte != expected {
                 return Err(SyntaxError::Literal { byte, word, expected });
             }
@@ -194,7 +226,7 @@ impl Scan<'_> {
     }
 
     fn some_digits(&mut self, place: &'static str) -> Result<(), SyntaxError> {
-        let byte = self.within();
+        let byte = self.within()?;
         if !byte.is_ascii_digit() {
             return Err(SyntaxError::Byte { byte, place });
         }
@@ -213,11 +245,11 @@ impl Scan<'_> {
         loop {
             match self.next()? {
                 b'"' => return Ok(()),
-                b'\\' => match self.within() {
+                b'\\' => match self.within()? {
                     b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => {}
                     b'u' => {
                         for _ in 0..4 {
-                            let byte = self.within();
+                            let byte = self.within()?;
                             if !byte.is_ascii_hexdigit() {
                                 let place = r"in \u hexadecimal character escape";
                                 return Err(SyntaxError::Byte { byte, place });

@@ -56,6 +56,32 @@ fn syntax_errors_are_told_in_the_words_of_go() {
 }
 
 #[test]
+fn the_first_value_of_a_stream_is_read_and_no_more() {
+    let keys = |text: &str| {
+        let value = Value::first(text.as_bytes()).unwrap().unwrap();
+        value.members(Place::Root("T")).unwrap().map(|member| member.key().to_owned()).collect::<Vec<_>>()
+    };
+    for text in [r#"{"a":1}"#, r#" {"a":[]}"#, r#"{"a":1} trailing"#, r#"{"a":1}}"#] {
+        assert_eq!(keys(text), ["a"], "{text}");
+    }
+    assert!(Value::first(b"null").unwrap().unwrap().is_null());
+    assert!(Value::first(b"null x").unwrap().unwrap().is_null());
+    assert!(Value::first(b" \r\n").unwrap().is_none());
+    for (text, want) in [
+        (r#"{"a":"#, "unexpected EOF"),
+        ("nul", "unexpected EOF"),
+        ("-", "unexpected EOF"),
+        ("\"a", "unexpected EOF"),
+        ("nonsense", "invalid character 'o' in literal null (expecting 'u')"),
+        ("nullx", "invalid character 'x' after top-level value"),
+        (r#""a"}"#, "invalid character '}' after top-level value"),
+        (r#"{"a" 1}"#, "invalid character '1' after object key"),
+    ] {
+        assert_eq!(Value::first(text.as_bytes()).unwrap_err().to_string(), want, "{text}");
+    }
+}
+
+#[test]
 fn strings() {
     for (json, want) in [
         (&br#""""#[..], ""),

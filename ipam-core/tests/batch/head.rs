@@ -92,6 +92,38 @@ fn a_lone_commit_goes_out_at_once_and_a_burst_in_two() {
     assert!(batcher.is_idle());
 }
 
+/// A store that knows whose condition failed spares the others the search for the one to blame.
+#[test]
+fn who_is_to_blame_is_told_and_the_others_go_again() {
+    let mut batcher = batcher();
+    let take = |number: usize| vec![on("v4", vec![take(&format!("10.6.0.{number}"), &format!("o{number}"))])];
+    let first = batcher.commit(take(1));
+    let (flight, _) = commit(batcher.next());
+    let tickets: Vec<Ticket> = (2..6).map(|number| batcher.commit(take(number))).collect();
+    stored(&mut batcher, flight);
+    let (flight, changes) = commit(batcher.next());
+    assert_eq!(ops(&changes).len(), 4);
+    let blamed = |address: &str| Reply::Blamed(address.parse().unwrap());
+    let told = batcher.answered(flight, blamed("10.6.0.3"));
+    assert_eq!(told, [(tickets[1], Outcome::Committed(Err(Class::Conflict)))]);
+    // One who has hung up may be to blame too: nobody is told, and nothing of it is sent again.
+    let (flight, changes) = commit(batcher.next());
+    assert_eq!(ops(&changes).len(), 3);
+    batcher.close(tickets[0]);
+    assert_eq!(batcher.answered(flight, blamed("10.6.0.2")), []);
+    // Nobody has this address: as any other conflict.
+    let (flight, changes) = commit(batcher.next());
+    assert_eq!(ops(&changes).len(), 2);
+    assert_eq!(batcher.answered(flight, blamed("10.6.0.99")), []);
+    let (flight, changes) = commit(batcher.next());
+    assert_eq!(ops(&changes).len(), 2, "sent once more");
+    assert_eq!(stored(&mut batcher, flight), tickets[2..]);
+    for ticket in tickets.into_iter().chain([first]) {
+        batcher.close(ticket);
+    }
+    assert!(batcher.is_idle());
+}
+
 #[test]
 fn pools_do_not_wait_for_each_other_unless_the_store_is_atomic() {
     let changes = |pool: &str, address: &str| vec![on(pool, vec![take(address, "a")])];

@@ -340,3 +340,34 @@ fn a_follower_that_is_cut_short_is_mended_by_its_next_try() {
         assert_eq!(script.store.attachments()[0].0, pod("uid-2"));
     }
 }
+
+/// A store that need not look for attachments before it writes finds them when it does: the address that was taken meanwhile goes back.
+#[test]
+fn what_was_taken_before_the_attachments_came_to_light_is_given_back() {
+    let mut store = pools(MemoryStore::one_at_a_time());
+    let mut script = Script::new(store.clone(), &[]);
+    let has = allocate(&mut script, request("x").nic(nic("eth0", &["b"], &[]))).unwrap();
+    // Asked for by another pool, and told that the owner has nothing.
+    let mut machine = Allocate::new(request("x").nic(nic("eth0", &["a"], &[])), false);
+    let mut input = Input::Go;
+    let mut is_blind = true;
+    let outcome = loop {
+        input = match machine.step(START, input) {
+            Step::Read(Query::Holdings { .. }) if std::mem::take(&mut is_blind) => {
+                Input::Read(Ok(View::Holdings(Holdings {
+                    version: Version::new("0"),
+                    ..Holdings::default()
+                })))
+            }
+            Step::Read(query) => Input::Read(Ok(Store::read(&mut store, &query).unwrap())),
+            Step::Commit(changes) => Input::Committed(
+                Store::commit(&mut store, &changes).map_err(|error| ipam_core::StoreError::class(&error)),
+            ),
+            Step::WaitUntil(_) => Input::Go,
+            Step::Done(outcome) => break outcome.unwrap(),
+            Step::GiveUp(why) => panic!("{why:?}"),
+        };
+    };
+    assert!(!is_blind && outcome.attachments == has, "{outcome:?}");
+    assert_eq!(book(&store), ["b 10.7.0.10 x"]);
+}

@@ -40,9 +40,9 @@ pub(crate) struct Listen<'a> {
 }
 
 /// A watch that runs. It is its own connection, and ends with this value.
-pub(crate) struct Events {
+pub(crate) struct Events<B = Body> {
     call: Call,
-    body: Body,
+    body: B,
     /// The beginning of a line.
     partial: Vec<u8>,
     lines: VecDeque<Vec<u8>>,
@@ -114,7 +114,10 @@ impl Cluster {
     }
 }
 
-impl Events {
+impl<B> Events<B>
+where
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin,
+{
     /// The next event; `None`: the server has ended the watch, which is to be gone on with at the last version.
     ///
     /// Cancel safe: no event is lost by a dropped call.
@@ -177,8 +180,108 @@ impl Events {
     }
 }
 
-impl std::fmt::Debug for Events {
+impl<B> std::fmt::Debug for Events<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body::Frame;
+
+    use super::*;
+
+    /// A body that comes in these pieces, and then ends or is silent.
+    struct Pieces {
+        pieces: VecDeque<Bytes>,
+        ends: bool,
+    }
+
+    impl http_body::Body for Pieces {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            match self.pieces.pop_front() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                None if self.ends => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, ends: bool) -> Events<Pieces> {
+        let pieces = pieces.into_iter().map(Bytes::copy_from_slice).collect();
+        let call = Call { verb: Verb::Watch, resource: "pods".to_owned(), namespace: None, name: None };
+        let body = Pieces { pieces, ends };
+        Events { call, body, partial: Vec::new(), lines: VecDeque::new() }
+    }
+
+    const SILENCE: Duration = Duration::from_secs(100);
+    const TEXT: &str = concat!(
+        r#"{"type":"ADDED","object":{"a":1}}"#,
+        "\n\n",
+        r#"{"type":"DELETED","object":{"b":2}}"#,
+        "\n",
+        r#"{"type":"BOOKMARK","object":{"c":3}}"#,
+        "\n",
+        r#"{"type":"MODIFIED","object":{"d":4}}"#,
+        "\n",
+    );
+
+    #[tokio::test]
+    async fn events_are_read_however_they_are_cut() {
+        for first in 0..=TEXT.len() {
+            for second in [first, first.midpoint(TEXT.len())] {
+                let (head, rest) = TEXT.as_bytes().split_at(first);
+                let (middle, end) = rest.split_at(second - first);
+                let mut events = events([head, middle, end], true);
+                let mut seen = Vec::new();
+                while let Some(event) = events.next(SILENCE).await.unwrap() {
+                    seen.push(match event {
+                        Event::Put(object) => format!("put {object}"),
+                        Event::Gone(object) => format!("gone {object}"),
+                        Event::Mark(object) => format!("mark {object}"),
+                    });
+                }
+                assert_eq!(
+                    seen,
+                    [r#"put {"a":1}"#, r#"gone {"b":2}"#, r#"mark {"c":3}"#, r#"put {"d":4}"#],
+                    "{first} {second}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_and_errors_end_it() {
+        let began = tokio::time::Instant::now();
+        let mut silent = events([TEXT.as_bytes()], false);
+        for _ in 0..4 {
+            assert!(silent.next(SILENCE).await.unwrap().is_some());
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(matches!(silent.next(SILENCE).await.unwrap_err().failure, Failure::NoAnswer));
+        assert!((SILENCE..SILENCE * 2).contains(&began.elapsed()));
+
+        let expired = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#;
+        let events_of = |line: &str| events([line.as_bytes(), b"\n"], true);
+        let mut old = events_of(expired);
+        assert!(
+            matches!(old.next(SILENCE).await.unwrap_err().failure, Failure::Expired(text) if text == "too old")
+        );
+        let mut strange = events_of(r#"{"type":"ERROR","object":{}}"#);
+        assert!(matches!(strange.next(SILENCE).await.unwrap_err().failure, Failure::Unknown { .. }));
+        let mut garbage = events_of("<html>");
+        assert!(matches!(garbage.next(SILENCE).await.unwrap_err().failure, Failure::Unreadable { .. }));
+        let mut cut = events([TEXT.as_bytes().split_at(10).0], true);
+        assert!(cut.next(SILENCE).await.unwrap().is_none(), "half a line is no event");
     }
 }

@@ -118,6 +118,7 @@ impl ClusterStore {
                     continue;
                 }
                 let Some(pool) = self.pool(&one.pool, Want::Present).await? else { continue };
+                pool.readable()?;
                 let is_held = pool.state().record(*address).is_some_and(|record| {
                     (record.owner.scope(), record.owner.name()) == (owner.scope(), owner.name())
                 });

@@ -7,6 +7,7 @@ use ipam_core::{Obstacle, PoolName, PoolOp, Time, Version};
 use tokio::time::{Instant, sleep};
 
 use super::error::ClusterStoreError;
+use super::pick::holder_among;
 use super::pool::{KnownPool, Planned};
 use super::read::Want;
 use super::{ClusterStore, POOL_BYTES_MAX};
@@ -71,8 +72,9 @@ impl ClusterStore {
         now: Time,
         cooldown: Duration,
     ) -> Result<Planned, ClusterStoreError> {
+        pool.readable()?;
         self.reserve(pool);
-        let mut takes = false;
+        let (peers, mut takes) = (self.known_peers(pool), false);
         for op in ops {
             let (PoolOp::Take(record) | PoolOp::TakeAgain(record)) = op else { continue };
             let is_again = matches!(op, PoolOp::TakeAgain(_));
@@ -82,8 +84,8 @@ impl ClusterStore {
                 address: record.address,
                 peer,
             };
-            if let Some(peer) = self.known_elsewhere(pool, record.address) {
-                return Err(elsewhere(peer));
+            if let Some(peer) = holder_among(&peers, record.address) {
+                return Err(elsewhere(peer.clone()));
             }
             if is_again && let Some(obstacle) = self.elsewhere(&pool.spec, record.address).await? {
                 let Obstacle::Held(held) = obstacle else {

@@ -23,7 +23,7 @@ pub enum ClusterStoreError {
         /// What it is about.
         what: String,
     },
-    /// Other writers were faster, again and again.
+    /// Other writers were faster, again and again. Nothing was stored.
     #[error("IPPool {pool}: {conflicts} conflicts with other writers within {time:?}")]
     Contended {
         /// The pool.
@@ -125,14 +125,23 @@ pub enum ClusterStoreError {
 }
 
 impl StoreError for ClusterStoreError {
+    fn blames(&self) -> Option<Addr> {
+        if let Self::Condition(ipam_core::Error::ConditionFailed { address, .. })
+        | Self::Elsewhere { address, .. } = self
+        {
+            return Some(*address);
+        }
+        None
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Call(error) => error.class(),
-            Self::Condition(_)
-            | Self::Stale { .. }
-            | Self::Contended { .. }
-            | Self::NoPool(_)
-            | Self::Elsewhere { .. } => Class::Conflict,
+            Self::Condition(_) | Self::Stale { .. } | Self::NoPool(_) | Self::Elsewhere { .. } => {
+                Class::Conflict
+            }
+            // Nothing was stored, but that is no member's fault: all of a batch are told, and it is not taken apart.
+            Self::Contended { .. } => Class::Unavailable,
             Self::FaultySpec { .. }
             | Self::UnreadableRecords { .. }
             | Self::CorruptRecord { .. }

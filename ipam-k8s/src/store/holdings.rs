@@ -41,6 +41,7 @@ impl ClusterStore {
         let (mut records, mut specs) = (Vec::new(), Vec::<Arc<PoolSpec>>::new());
         for name in &attached {
             let Some(pool) = self.pool(name, Want::Present).await? else { continue };
+            pool.readable()?;
             records.extend(records_of(&pool, owner, endpoint.as_deref()));
             specs.push(Arc::clone(&pool.spec));
         }
@@ -48,14 +49,15 @@ impl ClusterStore {
         let is_bound = endpoint.as_deref().and_then(|endpoint| bound(endpoint, owner));
         let is_own = is_new || is_bound.is_some_and(|bound| bound.same_holder(owner));
         let want = if is_own { Want::Any } else { Want::Recent };
-        for name in candidates.iter().filter(|name| !attached.contains(name)) {
+        // Who gives back names no pools. A record that no endpoint names is in one that this process has used, or that a collector finds.
+        let touched = if candidates.is_empty() { self.shelf.touched() } else { Vec::new() };
+        let want = if candidates.is_empty() { Want::Any } else { want };
+        for name in candidates.iter().chain(&touched).filter(|name| !attached.contains(name)) {
             let pool = match self.pool(name, want).await {
                 Ok(Some(pool)) => pool,
                 Ok(None) => continue,
                 // A pool that can give nothing has nothing to claim either; a commit would be rejected.
-                Err(ClusterStoreError::UnreadableRecords { .. } | ClusterStoreError::FaultySpec { .. }) => {
-                    continue;
-                }
+                Err(ClusterStoreError::FaultySpec { .. }) => continue,
                 Err(error) => return Err(error),
             };
             let mine = records_of(&pool, owner, endpoint.as_deref());
@@ -130,17 +132,14 @@ impl ClusterStore {
 /// The records of an owner's name in a pool. The text of a record does not say whether it names a pod or a virtual machine; it is taken
 /// for what asks.
 fn records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>) -> Vec<Holding> {
-    let is_its = |pod: &str| {
-        pod.split_once('/')
-            .is_some_and(|(namespace, name)| (namespace, name) == (owner.scope(), owner.name()))
-    };
+    let pod = format!("{}/{}", owner.scope(), owner.name());
     let holding = |(address, uid): (Addr, &str)| {
         let holder = Owner::from_parts(owner.kind(), owner.scope(), owner.name(), uid).ok()?;
         let nic = endpoint.and_then(|endpoint| nic_of(endpoint, &pool.name, address));
         let record = Record { address, owner: holder, stamp: None };
         Some(Holding { pool: pool.name.clone(), record, nic })
     };
-    let mine = pool.ips.iter().filter(|ip| is_its(ip.pod)).filter_map(|ip| Some((ip.address?, ip.uid)));
+    let mine = pool.ips.iter().filter(|ip| ip.pod == pod).filter_map(|ip| Some((ip.address?, ip.uid)));
     let mut records: Vec<Holding> = mine.filter_map(holding).collect();
     records.sort_by_key(|holding| holding.record.address);
     records

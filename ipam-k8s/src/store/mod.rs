@@ -5,6 +5,30 @@
 //! POST. The store is not atomic over several objects; [`Allocate`](ipam_core::Allocate) writes pools first, then the endpoint. Put
 //! [`Batched`](ipam_core::batch::Batched) around it, and a burst on one pool costs a handful of PUTs.
 //!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use ipam_core::batch::Batched;
+//! use ipam_core::{Allocate, AllocationRequest, AsyncClock as _, AsyncStore as _, NicRequest, Owner, run_async};
+//! use ipam_k8s::client::{Cluster, ClusterOptions};
+//! use ipam_k8s::store::{ClusterStore, ColdBook, EndpointDraft, SteadyClock, StoreOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = Cluster::new(kube::Config::infer().await?, &ClusterOptions::new("example/0.1.0"))?;
+//! let store = Batched::new(ClusterStore::new(cluster, Arc::new(ColdBook), StoreOptions::default()));
+//! let clock = SteadyClock::start();
+//!
+//! let pod = Owner::pod("default", "web-0", "5b0c6a2e-0f7b-4c66-a1c0-1c3a5a2f9d11")?;
+//! let nic = NicRequest { v4: vec!["v4".parse()?], ..NicRequest::new("eth0".parse()?) };
+//! let request = AllocationRequest::new(pod.clone(), clock.now() + Duration::from_secs(90)).nic(nic);
+//! let _draft = store.inner().draft(&pod, EndpointDraft::new(&pod, "node-1"));
+//! let allocation = run_async(Allocate::new(request, store.is_atomic()), &store, &clock).await??;
+//! println!("{:?}", allocation.attachments);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is known, and when it is believed
 //!
 //! After its own write the store knows the object and its version (the answer is asked for as metadata only, so a pool's records cross
@@ -43,6 +67,7 @@
 
 mod attach;
 mod book;
+mod clock;
 mod commit;
 mod draft;
 mod endpoint;
@@ -63,6 +88,7 @@ use std::time::Duration;
 use ipam_core::{AsyncStore, Change, Owner, OwnerKind, PoolName, Query, Version, View};
 
 pub use self::book::{ColdBook, PoolBook};
+pub use self::clock::SteadyClock;
 pub use self::draft::{Details, DetailsFuture, EndpointDraft, NicDetail, OnClear, PlacedNic};
 pub use self::error::ClusterStoreError;
 

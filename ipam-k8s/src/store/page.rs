@@ -25,15 +25,15 @@ impl ClusterStore {
         let mut records: Vec<Holding> = Vec::new();
         let mut is_more = false;
         'pools: for name in self.names(query).await? {
-            let pool =
-                match self.pool(&name, Want::Live).await {
-                    Ok(Some(pool)) => pool,
-                    Ok(None) => continue,
-                    Err(
-                        ClusterStoreError::UnreadableRecords { .. } | ClusterStoreError::FaultySpec { .. },
-                    ) if query.pool.is_none() => continue,
-                    Err(error) => return Err(error),
-                };
+            let pool = match self.pool(&name, Want::Live).await {
+                Ok(Some(pool)) => pool,
+                Ok(None) => continue,
+                Err(ClusterStoreError::FaultySpec { .. }) if query.pool.is_none() => continue,
+                Err(error) => return Err(error),
+            };
+            if query.pool.is_some() {
+                pool.readable()?;
+            }
             for record in pool.state().records() {
                 let is_later = query
                     .after

@@ -15,12 +15,14 @@ impl ClusterStore {
         let pool = match self.pool(&query.pool, Want::Recent).await {
             Ok(Some(pool)) => pool,
             Ok(None) => return Ok(none()),
-            // A commit would be rejected, and other candidates be tried. Nobody knows what is free here, so anything will do.
-            Err(ClusterStoreError::UnreadableRecords { .. }) => return self.pick_blind(query).await,
+            // Selection names its faults; here it is one that gives out nothing, and other candidates are tried.
+            Err(ClusterStoreError::FaultySpec { .. }) if !matches!(query.want, WantAddress::Again(_)) => {
+                return Ok(none());
+            }
             Err(error) => return Err(error),
         };
         self.reserve(&pool);
-        let outcome = pool.state().pick(query);
+        let outcome = self.pick_from(&pool, query);
         let outcome = match (outcome, query.want) {
             (Ok(address), WantAddress::Again(_)) => {
                 self.elsewhere(&pool.spec, address).await?.map_or(Ok(address), Err)
@@ -33,6 +35,19 @@ impl ClusterStore {
             spec: Some(Arc::clone(&pool.spec)),
             outcome,
         })
+    }
+
+    /// Two pools should not overlap, but nobody may have kept them from it: what another one of the subnet has given out is passed over.
+    fn pick_from(&self, pool: &KnownPool, query: &PickQuery) -> Result<Addr, Obstacle> {
+        let WantAddress::Any(_) = query.want else { return pool.state().pick(query) };
+        let (peers, mut query) = (self.known_peers(pool), query.clone());
+        loop {
+            let address = pool.state().pick(&query)?;
+            if holder_among(&peers, address).is_none() {
+                return Ok(address);
+            }
+            query.except.push(address);
+        }
     }
 
     async fn with_nic(&self, mut holding: Holding) -> Result<Holding, ClusterStoreError> {
@@ -54,6 +69,7 @@ impl ClusterStore {
         for peer in &peers {
             // It may have been made after the last read of ours, so what is told of it counts.
             let Some(pool) = self.pool(peer.name(), Want::Present).await? else { continue };
+            pool.readable()?;
             let record = pool.state().record(address).cloned();
             if let Some(record) = record {
                 let holding = Holding { pool: pool.name.clone(), record, nic: None };
@@ -63,22 +79,17 @@ impl ClusterStore {
         Ok(peers.iter().any(|peer| peer.allocatable().contains(address)).then_some(Obstacle::Outside))
     }
 
-    /// Which known pool of the subnet has this address, or would give it out.
-    pub(super) fn known_elsewhere(&self, pool: &KnownPool, address: Addr) -> Option<PoolName> {
-        let is_peer = |peer: &Arc<KnownPool>| {
-            peer.name != pool.name
-                && peer.spec.subnet() == pool.spec.subnet()
-                && (peer.spec.allocatable().contains(address) || peer.state().record(address).is_some())
-        };
-        self.shelf.pools().iter().find(|peer| is_peer(peer)).map(|peer| peer.name.clone())
+    /// The other pools of the subnet, those of them that are known.
+    pub(super) fn known_peers(&self, pool: &KnownPool) -> Vec<Arc<KnownPool>> {
+        let mut pools = self.shelf.pools();
+        pools.retain(|peer| peer.name != pool.name && peer.spec.subnet() == pool.spec.subnet());
+        pools
     }
+}
 
-    async fn pick_blind(&self, query: &PickQuery) -> Result<PickView, ClusterStoreError> {
-        let spec = self.specs().await?.into_iter().find(|spec| *spec.name() == query.pool);
-        let Some(spec) = spec else { return Ok(none()) };
-        let outcome = ipam_core::PoolState::new(Arc::clone(&spec)).pick(query);
-        Ok(PickView { version: Version::ANY, spec: Some(spec), outcome })
-    }
+/// Which of these pools has a record of this address.
+pub(super) fn holder_among(peers: &[Arc<KnownPool>], address: Addr) -> Option<&PoolName> {
+    peers.iter().find(|peer| peer.state().record(address).is_some()).map(|peer| &peer.name)
 }
 
 const fn none() -> PickView {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipam_core::select::{ListedPool, Standing};
-use ipam_core::status::{AllocatedIps, Workload};
+use ipam_core::status::{AllocatedIps, StatusError, Workload};
 use ipam_core::{PoolFields, PoolName, PoolOp, PoolSpec, PoolState, RangeSet, Time};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -45,6 +45,8 @@ pub(super) struct KnownPool {
     pub(super) version: String,
     pub(super) spec: Arc<PoolSpec>,
     pub(super) ips: Arc<AllocatedIps>,
+    /// Why the records cannot be read. Then those above are none.
+    trouble: Option<StatusError>,
     state: Mutex<PoolState>,
     /// The fields of the status beside the records and their number.
     rest: Arc<Map<String, Value>>,
@@ -80,8 +82,10 @@ impl KnownPool {
             Some(_) | None => None,
         };
         rest.remove(COUNT);
-        let ips = AllocatedIps::parse(spec.family(), field.as_deref())
-            .map_err(|source| ClusterStoreError::UnreadableRecords { pool: name.clone(), source })?;
+        let (ips, trouble) = match AllocatedIps::parse(spec.family(), field.as_deref()) {
+            Ok(ips) => (ips, None),
+            Err(error) => (AllocatedIps::new(spec.family()), Some(error)),
+        };
         let mut state = ips.pool_state(Arc::clone(&spec), |_| Workload::Pod);
         state.limit_records(records_max);
         if !reserved.is_empty() {
@@ -97,11 +101,21 @@ impl KnownPool {
             version: object.metadata.resource_version.unwrap_or_default(),
             spec,
             ips: Arc::new(ips),
+            trouble,
             state: Mutex::new(state),
             rest: Arc::new(rest),
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
             at: Instant::now(),
         })
+    }
+
+    /// That its records can be read. If not, only a pick may be answered from it: whatever is picked, its commit is rejected, and the
+    /// request goes on with its other candidates.
+    pub(super) fn readable(&self) -> Result<(), ClusterStoreError> {
+        match self.trouble.clone() {
+            Some(source) => Err(ClusterStoreError::UnreadableRecords { pool: self.name.clone(), source }),
+            None => Ok(()),
+        }
     }
 
     /// The ledger. A pick changes it, but nothing that counts.
@@ -170,6 +184,7 @@ impl KnownPool {
             version: String::new(),
             spec: Arc::clone(&self.spec),
             ips: Arc::new(ips),
+            trouble: None,
             state: Mutex::new(state),
             rest: Arc::clone(&self.rest),
             bytes,

@@ -110,6 +110,13 @@ impl Shelf {
         self.lock().remove(name);
     }
 
+    /// The names of pools that this process has read, whether what it read is still believed or not.
+    pub(super) fn touched(&self) -> Vec<PoolName> {
+        let slots = self.lock();
+        let is_touched = |slot: &Slot| slot.known.is_some() || slot.former.is_some();
+        slots.iter().filter(|(_, slot)| is_touched(slot)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// All pools that are known.
     pub(super) fn pools(&self) -> Vec<Arc<KnownPool>> {
         self.lock().values().filter_map(|slot| slot.known.clone()).collect()

@@ -112,10 +112,7 @@ impl<K: Keeper> Followed<K> {
                     if self.pulse.broke(&error) {
                         warn!(%source, %error, cause = %error.failure, "a watch broke; it is opened again");
                     }
-                    match error.failure {
-                        Failure::Throttled { wait, .. } => wait,
-                        _ => Duration::ZERO,
-                    }
+                    if let Failure::Throttled { wait, .. } = error.failure { wait } else { Duration::ZERO }
                 }
             };
             failures = if has_moved { 1 } else { u32::saturating_add(failures, 1) };

@@ -344,3 +344,6 @@ pub(super) async fn fetch_wanted<C: Kind, S: Shelf<C>>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

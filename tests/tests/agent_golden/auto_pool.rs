@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use ipam_core::annotation::PodAnnotations;
 use ipam_core::carve::{
     ANNOTATION_NUMBER, Application, Choice, Claim, ControlledPools, Demand, IpNumber, PoolView, Present,
-    Stock, Subnet, Wanted, desired,
+    Retry, Stock, Subnet, Wanted, desired,
 };
 use ipam_core::select::MadePools;
 use ipam_core::select::source::{Asked, PoolsAsked};
@@ -68,10 +68,10 @@ impl World {
         let number = rule!(prefix, number.transpose());
         let reclaim = rule!(prefix, annotations.reclaim());
         let top = self.top(pod)?;
-        if top.is_orphan() {
+        if top.is_pod_itself() {
             return Ok(Err(prefixed(prefix, "SpiderSubnet feature doesn't support no-controller pod")));
         }
-        let application = Application::new(&top.api_version, &top.kind, &top.namespace, &top.name)?;
+        let application: Application = top.application()?;
         let pods = if application.is_built_in() { self.pods_of(&top)? } else { 0 };
         let wanted_size = rule!(prefix, desired(&application, pods, number, 0));
         let mut refused = Vec::new();
@@ -89,13 +89,18 @@ impl World {
     }
 
     /// The pool that the controller has made. Nobody makes one while a case runs, so there is nothing to wait for.
-    fn found(&self, wish: &Wish<'_>) -> Ruled<PoolName> {
+    fn found(&mut self, wish: &Wish<'_>) -> Ruled<PoolName> {
         let names = self.pool_names()?;
-        Ok(wish
-            .claim
-            .find(&self.views(&names))
-            .map(|pool| pool.name.clone())
-            .map_err(|error| error.to_string()))
+        let found = wish.claim.find(&self.views(&names)).map(|pool| pool.name.clone());
+        self.original_waits |= match &found {
+            Ok(name) => {
+                let specs = self.specs()?;
+                let pool = specs.iter().find(|pool| pool.name() == name).context("a pool without faults")?;
+                pool.allocatable().len() != u128::from(wish.wanted.count)
+            }
+            Err(error) => error.retry() == Retry::Soon,
+        };
+        Ok(found.map_err(|error| error.to_string()))
     }
 
     /// The pool of a workload that no controller of ours looks after: made, or brought to size.

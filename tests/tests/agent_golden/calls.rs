@@ -1,4 +1,4 @@
-//! ADD and DEL as an agent carries them out, with nothing but the rules of `ipam-core` and a store in memory.
+//! ADD as an agent carries it out, with nothing but the rules of `ipam-core` and a store in memory.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use ipam_core::annotation::{NamespaceAnnotations, NetworkScope, PodAnnotations};
 use ipam_core::select::source::{Asked, NicAsked, Question};
 use ipam_core::select::{self, Keep, NoSlot, PoolNames, Recorded, Subject, Uplink};
 use ipam_core::testkit::ManualClock;
-use ipam_core::{Allocate, AllocationRequest, Follow, Nic, Release, ReleaseRequest, ReleaseScope, Time, run};
+use ipam_core::{Allocate, AllocationRequest, Follow, Nic, Time, run};
+use ipam_k8s::workload::StaticKind;
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, Entry, answer};
@@ -38,10 +39,17 @@ impl World {
     pub(crate) fn add(&mut self, body: &Body) -> Result<Answer> {
         let pod = self.get("Pod", &body.pod_namespace, &body.pod_name).context("no such pod")?.clone();
         let nic: Nic = rule!(body.if_name.parse());
-        let key = (body.pod_namespace.clone(), body.pod_name.clone());
-        let owner = Self::owner(&pod)?;
+        let top = self.top(&pod)?;
+        let owner = self.owner(&pod, &top)?;
+        let key = (owner.scope().to_owned(), owner.name().to_owned());
 
-        let is_fixed = self.top(&pod)?.is_stateful_set();
+        let fixed = self.fixed_kinds.of(&top);
+        let is_fixed = fixed.is_some();
+        let (follow, keep) = match fixed {
+            None => (Follow::Never, Keep::WhileNamed),
+            Some(StaticKind::VirtualMachine) => (Follow::Always, Keep::Always),
+            Some(_) => (Follow::WhilePoolsMatch, Keep::WhileNamed),
+        };
         // Another pod of that name begins anew, unless it keeps what it had.
         let is_other = |endpoint: &Endpoint| endpoint.uid != owner.uid() && !is_fixed;
         if self.endpoints.get(&key).is_some_and(is_other) {
@@ -95,13 +103,13 @@ impl World {
         let stored = self.endpoints.get(&key).map_or(&[][..], |endpoint| &endpoint.entries).to_vec();
         let (before, mut beside) = if is_fixed { (stored, Vec::new()) } else { (Vec::new(), stored) };
         let recorded: Vec<Recorded<'_>> = before.iter().map(Entry::recorded).collect();
-        let requests = asked.keeping(&nic, &recorded, Keep::WhileNamed, &pools, &subject, &made);
+        let requests = asked.keeping(&nic, &recorded, keep, &pools, &subject, &made);
         let requests = rule!(requests);
 
         let uid = owner.uid().to_owned();
         let mut request = AllocationRequest::new(owner, Time::from_millis(1_000));
         request.nics.clone_from(&requests);
-        request.follow = if is_fixed { Follow::WhilePoolsMatch } else { Follow::Never };
+        request.follow = follow;
         let allocation =
             rule!(run(Allocate::new(request, true), &mut self.store, &mut ManualClock::default())?);
         let mut entries = Vec::new();
@@ -126,22 +134,9 @@ impl World {
         };
         let body = answer(&entries, called);
         beside.append(&mut entries);
-        self.endpoints.insert(key, Endpoint { uid, entries: beside });
+        let (node, workload) = (node_of(&pod).to_owned(), (top.kind, top.name));
+        self.endpoints.insert(key, Endpoint { uid, node, workload, has_finalizer: true, entries: beside });
         Ok(Ok(body))
-    }
-
-    /// A pod that lives keeps its addresses; of one that does not all are released, whichever NIC is named.
-    pub(crate) fn del(&mut self, body: &Body) -> Result<()> {
-        let pod = self.get("Pod", &body.pod_namespace, &body.pod_name).context("no such pod")?;
-        let key = (body.pod_namespace.clone(), body.pod_name.clone());
-        let entries = self.endpoints.get(&key).map(|endpoint| &endpoint.entries);
-        let has_nic = entries.is_some_and(|list| list.iter().any(|entry| entry.name == body.if_name));
-        if pod.metadata.deletion_timestamp.is_none() || !has_nic {
-            return Ok(());
-        }
-        let request = ReleaseRequest::new(Self::owner(pod)?, ReleaseScope::All, Time::from_millis(1_000));
-        run(Release::new(request, true), &mut self.store, &mut ManualClock::default())?;
-        Ok(())
     }
 
     fn subject(&self, pod: &Object, namespace_labels: &select::Labels, asked: &Asked) -> Result<Subject> {
@@ -156,7 +151,7 @@ impl World {
             let network = networks.of(nic.slot(), scope).into();
             Ok((nic.slot().nic(), Uplink { network, master: None }))
         };
-        let node = pod.spec.get("nodeName").and_then(Value::as_str).unwrap_or_default();
+        let node = node_of(pod);
         Ok(Subject {
             namespace: meta.namespace.clone(),
             namespace_labels: namespace_labels.clone(),
@@ -168,4 +163,8 @@ impl World {
             uplinks: asked.nics().iter().map(uplink).collect::<Result<_>>()?,
         })
     }
+}
+
+fn node_of(pod: &Object) -> &str {
+    pod.spec.get("nodeName").and_then(Value::as_str).unwrap_or_default()
 }

@@ -2,6 +2,9 @@
 //!
 //! The original joins several reasons in an order that is random, so those in brackets are compared as sets, and says equal
 //! ones once. Where our text says more it says so after the original's words.
+//!
+//! Of endpoints the pod's uid and node, the workload and the entries count: owners, finalizers and labels are kept by the API server.
+//! Of pools the records count, not how they are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +46,13 @@ pub(crate) fn same_mended(want: &MendedAnswer, answer: &Answer) -> Result<()> {
     Ok(())
 }
 
+/// Whether the original waited tells that a pool's size was not the wanted one, and so which number it wanted.
+pub(crate) fn same_waiting(call: &Call, world: &World) -> Result<()> {
+    let (want, got) = (call.took_seconds.is_some(), world.original_waits);
+    ensure!(want == got, "whether the original waited: {want}; by the number that we want: {got}");
+    Ok(())
+}
+
 /// The state afterwards against the record.
 pub(crate) fn same_state(case: &Case, world: &World) -> Result<()> {
     let mut want = BTreeMap::new();
@@ -70,12 +80,17 @@ pub(crate) fn same_state(case: &Case, world: &World) -> Result<()> {
         let ips = after.status.pointer("/current/ips").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut entries = stored(&mut ips.into_iter());
         entries.sort_by_key(Value::to_string);
-        endpoints.insert((after.metadata.namespace.clone(), after.metadata.name.clone()), entries);
+        let text =
+            |path: &str| after.status.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let head =
+            ["/current/uid", "/current/node", "/ownerControllerType", "/ownerControllerName"].map(text);
+        endpoints.insert((after.metadata.namespace.clone(), after.metadata.name.clone()), (head, entries));
     }
     let own = world.endpoints.iter().map(|(key, endpoint)| {
         let mut entries = stored(&mut endpoint.entries.iter().map(crate::endpoint::Entry::stored));
         entries.sort_by_key(Value::to_string);
-        (key.clone(), entries)
+        let (kind, name) = endpoint.workload.clone();
+        (key.clone(), ([endpoint.uid.clone(), endpoint.node.clone(), kind, name], entries))
     });
     let own: BTreeMap<_, _> = own.collect();
     ensure!(endpoints == own, "endpoints: want {endpoints:?}, got {own:?}");
@@ -104,8 +119,9 @@ fn same_objects(case: &Case, world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The records afterwards against the mended ones.
-pub(crate) fn same_records(mended: &Mended, world: &World) -> Result<()> {
+/// The records afterwards against the mended ones. What the agent made is as recorded also where its answer is not.
+pub(crate) fn same_records(case: &Case, mended: &Mended, world: &World) -> Result<()> {
+    same_objects(case, world)?;
     let got = records(world, |pod, _| pod);
     ensure!(got == mended.records, "records: want {:?}, got {got:?}", mended.records);
     Ok(())

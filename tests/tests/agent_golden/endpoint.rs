@@ -2,15 +2,21 @@
 
 use anyhow::{Context, Result, anyhow};
 use ipam_core::annotation::CustomRoute;
-use ipam_core::select::{Claim, Recorded, claim};
-use ipam_core::{Allocation, Family, IpRange, Nic, NicRequest};
+use ipam_core::select::{Claim, Recorded, Slot, claim};
+use ipam_core::{Allocation, Assignment, Attachment, Family, IpRange, Nic, NicRequest};
 use serde_json::{Map, Value, json};
 
-/// The endpoint of a pod.
+/// The endpoint of a pod. What else the object has (owners, labels, who holds it) is not compared.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     /// Of the pod that it was written for last.
     pub(crate) uid: String,
+    /// The node of that pod.
+    pub(crate) node: String,
+    /// Kind and name of the workload.
+    pub(crate) workload: (String, String),
+    /// That it is not gone as soon as somebody deletes it.
+    pub(crate) has_finalizer: bool,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -34,7 +40,8 @@ pub(crate) struct Address {
     pub(crate) text: String,
     pub(crate) pool: String,
     pub(crate) gateway: Option<String>,
-    range: IpRange,
+    /// The subnet, where the address was given here.
+    range: Option<IpRange>,
 }
 
 /// A route as written.
@@ -45,6 +52,34 @@ pub(crate) struct Written {
 }
 
 impl Endpoint {
+    /// One that is there already.
+    pub(crate) fn given(status: &Value) -> Result<Self> {
+        let text = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let entries = status.pointer("/current/ips").and_then(Value::as_array).into_iter().flatten();
+        Ok(Self {
+            uid: text("/current/uid"),
+            node: text("/current/node"),
+            workload: (text("/ownerControllerType"), text("/ownerControllerName")),
+            has_finalizer: true,
+            entries: entries
+                .enumerate()
+                .map(|(place, entry)| Entry::given(entry, place))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Its NICs with those addresses that can be read, as the store in memory keeps them.
+    pub(crate) fn attachments(&self) -> impl Iterator<Item = Attachment> {
+        self.entries.iter().map(|entry| {
+            let assignment = |address: &Address| {
+                let (text, _) = address.text.split_once('/')?;
+                Some(Assignment { pool: address.pool.parse().ok()?, address: text.parse().ok()? })
+            };
+            let assignments = entry.addresses.iter().filter_map(assignment).collect();
+            Attachment { nic: entry.request.nic.clone(), assignments }
+        })
+    }
+
     /// Finds the entry of a NIC and gives it its name, if it has none.
     pub(crate) fn claim(&mut self, nic: &Nic) -> bool {
         let names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
@@ -62,6 +97,28 @@ impl Endpoint {
 }
 
 impl Entry {
+    fn given(entry: &Value, place: usize) -> Result<Self> {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+        let name = text("interface").unwrap_or_default();
+        let mut request = NicRequest::new(name.parse().unwrap_or_else(|_| Slot::Position(place).nic()));
+        let mut addresses = Vec::new();
+        for family in [Family::V4, Family::V6] {
+            let key = family.to_string().to_lowercase();
+            let Some(address) = text(&key) else { continue };
+            let pool = text(&format!("{key}Pool")).unwrap_or_default();
+            let pools = pool.parse().into_iter().collect();
+            match family {
+                Family::V4 => request.v4 = pools,
+                Family::V6 => request.v6 = pools,
+            }
+            let gateway = text(&format!("{key}Gateway"));
+            addresses.push(Address { family, text: address, pool, gateway, range: None });
+        }
+        let clean_gateway = entry.get("cleanGateway").and_then(Value::as_bool).unwrap_or_default();
+        anyhow::ensure!(entry.get("routes").is_none(), "routes of a given endpoint are not read");
+        Ok(Self { name, request, clean_gateway, addresses, routes: Vec::new() })
+    }
+
     /// The entry of the NIC at this place of an allocation, without custom routes.
     pub(crate) fn new(
         name: &str,
@@ -96,7 +153,7 @@ impl Entry {
                 text: format!("{}/{}", assignment.address, pool.subnet_prefix()),
                 pool: pool.name().to_string(),
                 gateway: pool.fields().gateway.clone().filter(|gateway| !gateway.is_empty()),
-                range: IpRange::of_net(&pool.subnet()),
+                range: Some(IpRange::of_net(&pool.subnet())),
             });
         }
         Ok(addresses)
@@ -115,7 +172,8 @@ impl Entry {
 
     /// Takes a custom route if its gateway is in a subnet of this entry.
     pub(crate) fn take(&mut self, route: &CustomRoute) -> bool {
-        let is_here = self.addresses.iter().any(|address| address.range.contains(route.gw()));
+        let is_in = |range: IpRange| range.contains(route.gw());
+        let is_here = self.addresses.iter().any(|address| address.range.is_some_and(is_in));
         if is_here {
             self.routes.push(Written { dst: route.dst_text().to_owned(), gw: route.gw_text().to_owned() });
         }

@@ -24,8 +24,8 @@ pub(crate) struct Case {
     pub(crate) mend: Option<String>,
 }
 
-/// An object of the API server.
-#[derive(Clone, Debug, Deserialize)]
+/// An object of the API server. Written again, it is what the rules of `ipam-k8s` read.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Object {
     pub(crate) kind: String,
     pub(crate) metadata: Metadata,
@@ -35,7 +35,7 @@ pub(crate) struct Object {
     pub(crate) status: Value,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Metadata {
     pub(crate) name: String,
@@ -81,15 +81,20 @@ pub(crate) struct Call {
     pub(crate) code: Option<u16>,
     #[serde(default)]
     pub(crate) answer: Value,
+    /// Where it was more than 1.5.
+    #[serde(rename = "tookSeconds")]
+    pub(crate) took_seconds: Option<f64>,
 }
 
-/// The request of an ADD or DEL. Keys match without regard to case in the original; the cases that depend on it are the HTTP layer's.
+/// The request of an ADD, a DEL or a clean-up after a conflict. Keys match without regard to case in the original; the cases that depend on it are the HTTP layer's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Body {
     pub(crate) if_name: String,
     pub(crate) pod_namespace: String,
     pub(crate) pod_name: String,
+    #[serde(rename = "podUID")]
+    pub(crate) pod_uid: String,
     pub(crate) clean_gateway: bool,
     #[serde(rename = "defaultIPv4IPPool")]
     pub(crate) default_v4: Option<Vec<Option<String>>>,
@@ -168,6 +173,13 @@ pub(crate) enum MendedAnswer {
     Refused { refused: String },
     /// 200.
     Given(Value),
+}
+
+impl Object {
+    /// As the rules of `ipam-k8s` read it.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(serde_json::to_value(self)?).with_context(|| self.kind.clone())
+    }
 }
 
 pub(crate) fn cases(file: &str) -> Result<Vec<Case>> {

@@ -7,9 +7,10 @@ use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_core::select::{Catalogue, ListedPool, Standing};
 use ipam_core::testkit::MemoryStore;
 use ipam_core::{
-    Change, Family, Owner, PoolFields, PoolName, PoolOp, PoolSpec, RangeSet, Record, ReservedFields,
-    ReservedSpec, Store, Time, Version,
+    AttachmentOp, Change, Family, Owner, PoolFields, PoolName, PoolOp, PoolSpec, RangeSet, Record,
+    ReservedFields, ReservedSpec, Store, Time, Version,
 };
+use ipam_k8s::workload::{Pod, StaticKinds, TopController};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ pub(crate) struct World {
     /// By namespace and name of the pod.
     pub(crate) endpoints: BTreeMap<(String, String), Endpoint>,
     pub(crate) switches: Switches,
+    pub(crate) fixed_kinds: StaticKinds,
+    /// Whether the original would have waited in the last ADD, for a pool that is not there or not of the wanted size.
+    pub(crate) original_waits: bool,
     /// `MULTUS_CLUSTER_NETWORK`.
     pub(crate) cluster_network: Option<String>,
 }
@@ -62,6 +66,11 @@ impl World {
             store: MemoryStore::atomic(),
             endpoints: BTreeMap::new(),
             switches: Switches { v4: is_on("enableIPv4"), v6: is_on("enableIPv6"), subnets },
+            fixed_kinds: StaticKinds {
+                stateful_set: is_on("enableStatefulSet"),
+                virtual_machine: is_on("enableKubevirtStaticIP"),
+            },
+            original_waits: false,
             cluster_network,
         };
         for fixture in [
@@ -89,17 +98,51 @@ impl World {
             _ => format!("{kind}/{namespace}/{name}"),
         };
         object.metadata.uid = uid(&if *count == 1 { place } else { format!("{place}#{count}") });
-        self.put(object)
+        if object.kind == "SpiderEndpoint" { self.give_endpoint(&object) } else { self.put(object) }
+    }
+
+    fn give_endpoint(&mut self, object: &Object) -> Result<()> {
+        let endpoint = Endpoint::given(&object.status)?;
+        let Metadata { namespace, name, .. } = &object.metadata;
+        let ops = endpoint.attachments().map(AttachmentOp::Set).collect();
+        self.attach(Owner::pod(namespace, name, &endpoint.uid)?, ops)?;
+        self.endpoints.insert((namespace.clone(), name.clone()), endpoint);
+        Ok(())
+    }
+
+    /// What somebody does to an endpoint, also to one that the agent has made.
+    fn apply_to_endpoint(&mut self, step: &Api) -> Result<()> {
+        let Metadata { namespace, name, .. } = &step.object.metadata;
+        let key = (namespace.clone(), name.clone());
+        let endpoint = self.endpoints.get_mut(&key).context("no such endpoint")?;
+        match step.api.as_str() {
+            "patch" if step.patch.pointer("/metadata/finalizers") == Some(&Value::Null) => {
+                endpoint.has_finalizer = false;
+            }
+            // It stays, and whoever looks at it goes by the uid of its pod.
+            "delete" if endpoint.has_finalizer => {}
+            "delete" => {
+                let owner = Owner::pod(namespace, name, &endpoint.uid)?;
+                self.endpoints.remove(&key);
+                self.attach(owner, vec![AttachmentOp::Clear])?;
+            }
+            other => bail!("no such step on an endpoint: {other}"),
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, owner: Owner, ops: Vec<AttachmentOp>) -> Result<()> {
+        self.store.commit(&[Change::Attachments { owner, version: Version::ANY, ops }])?;
+        Ok(())
     }
 
     pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
         self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
     }
 
-    /// The owner that a pod is.
-    pub(crate) fn owner(pod: &Object) -> Result<Owner> {
-        let (namespace, name) = (&pod.metadata.namespace, &pod.metadata.name);
-        Ok(Owner::pod(namespace, name, &pod.metadata.uid)?)
+    /// Whose a pod's addresses are.
+    pub(crate) fn owner(&self, pod: &Object, top: &TopController) -> Result<Owner> {
+        Ok(self.fixed_kinds.owner(&pod.read::<Pod>()?, top)?)
     }
 
     pub(crate) fn catalogue(&self) -> Result<Catalogue> {
@@ -109,6 +152,9 @@ impl World {
     /// What somebody else does.
     pub(crate) fn apply(&mut self, step: &Api) -> Result<()> {
         let mut object = step.object.clone();
+        if object.kind == "SpiderEndpoint" && step.api != "create" {
+            return self.apply_to_endpoint(step);
+        }
         let old = self.get(&object.kind, &object.metadata.namespace, &object.metadata.name).cloned();
         match step.api.as_str() {
             "create" => return self.create(object),
@@ -119,13 +165,16 @@ impl World {
                 if is_at_once && object.metadata.finalizers.is_empty() {
                     return self.remove(&object);
                 }
-                object.metadata.deletion_timestamp = Some("now".to_owned());
+                object.metadata.deletion_timestamp = Some("2024-01-01T00:00:00Z".to_owned());
             }
             "patch" | "patch-status" => {
                 object = old.context("nothing to patch")?;
-                for (part, value) in [("spec", &mut object.spec), ("status", &mut object.status)] {
+                let mut metadata = serde_json::to_value(&object.metadata)?;
+                let (spec, status) = (&mut object.spec, &mut object.status);
+                for (part, value) in [("metadata", &mut metadata), ("spec", spec), ("status", status)] {
                     merge(value, step.patch.get(part).unwrap_or(&Value::Object(serde_json::Map::new())));
                 }
+                object.metadata = serde_json::from_value(metadata)?;
             }
             other => bail!("no such step: {other}"),
         }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use super::Stage;
 use crate::process::Call;
 use crate::workspace::{is_root, stdout_of};
-use crate::{api, artifacts, packages, tidy, tools};
+use crate::{api, artifacts, packages, promtool, tidy, tools};
 
 /// How long each fuzz target runs: enough to replay its seeds and to notice what a change has broken near them.
 const FUZZ_SECONDS: u32 = 30;
@@ -96,7 +96,12 @@ fn build(stage: &mut Stage<'_>) -> Result<()> {
 fn test(stage: &mut Stage<'_>) -> Result<()> {
     let call = ["test", "--workspace", "--exclude", "spiderpool-tests", "--all-features", "--no-fail-fast"];
     // `--show-output`, so that a passed test's `skipped:` line is seen.
-    stage.count(Call::cargo(call).args(["--", "--show-output"]))
+    let mut call = Call::cargo(call).args(["--", "--show-output"]);
+    match promtool::ensure(&stage.log)? {
+        Ok(program) => call = call.env("PROMTOOL", program),
+        Err(reason) => println!("{reason}; the test that needs it will be listed as skipped"),
+    }
+    stage.count(call)
 }
 
 fn test_release(stage: &mut Stage<'_>) -> Result<()> {

@@ -1,0 +1,49 @@
+//! `spiderpool-agent`: what runs on each node and gives its pods their addresses.
+//!
+//! This is the shell: settings, the API on the socket, probes, metrics, the log, start and end. What gives addresses is behind the
+//! trait [`Ipam`](ipam::Ipam), which knows nothing of HTTP, and this knows nothing of Kubernetes.
+//!
+//! | Part | What it does |
+//! | --- | --- |
+//! | [`settings`] | environment and `conf.yml`, checked, with what may change while the agent runs |
+//! | [`ipam`] | the seam: plain values in, plain values out |
+//! | `api` | requests and answers, byte for byte as the original's |
+//! | `listen`, `connection` | the socket and the ports; bounds, hang-ups, draining |
+//! | `health`, [`metrics`], [`log`] | what is seen from outside |
+//! | `cli`, `serve`, `reload` | from the command line to the last answer, and a new `conf.yml` on the way |
+
+mod api;
+mod cli;
+mod connection;
+mod guard;
+mod health;
+pub mod ipam;
+mod listen;
+pub mod log;
+pub mod metrics;
+mod reload;
+mod serve;
+pub mod settings;
+mod shutdown;
+mod sysctl;
+
+pub use self::cli::{Start, main, pages};
+pub use self::health::SelfCheckError;
+pub use self::listen::{ListenError, Peers};
+pub use self::serve::{Listeners, ServeError, serve};
+pub use self::sysctl::SysctlError;
+
+/// An error with what led to it, for one line.
+struct Chain<'e>(&'e dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
