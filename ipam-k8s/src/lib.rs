@@ -5,7 +5,10 @@
 pub mod client;
 mod convert;
 pub mod crd;
+mod duration;
 mod error;
+#[cfg(feature = "client")]
+pub mod iaas;
 pub mod ipam;
 mod meta;
 mod patch;
@@ -16,5 +19,6 @@ pub mod watch;
 pub mod workload;
 
 pub use convert::{from_selector, to_selector};
+pub use duration::parse_go_duration;
 pub use error::Error;
 pub use meta::{Deletion, Meta, OwnerRef};

@@ -10,6 +10,7 @@ use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind
 use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
 use ipam_k8s::workload::StaticKinds;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -18,7 +19,7 @@ use super::ipam::{
     AddRequest, Allocated, Cause, ConflictRequest, DelRequest, Ipam, PodRef, Refusal, Sandbox,
     WorkloadEndpoint,
 };
-use super::settings::Settings;
+use super::settings::{LiveSettings, Settings};
 
 /// How long the agent waits for its watches at start. It serves without them too, from single reads.
 const WATCHES_WITHIN: Duration = Duration::from_secs(30);
@@ -27,7 +28,7 @@ const WATCHES_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct ClusterIpam {
     ipam: ipam::Ipam,
-    settings: Arc<Settings>,
+    live: watch::Receiver<LiveSettings>,
 }
 
 /// Connects to the cluster that `KUBECONFIG`, `~/.kube/config` or the pod's own account names.
@@ -54,8 +55,19 @@ pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     } else {
         warn!("not all watches are open; what they would tell is read when it is needed");
     }
-    let ipam = ipam::Ipam::new(calls, known, store, ipam_settings(&settings));
-    Ok(Arc::new(ClusterIpam { ipam, settings }))
+    let mut live = start.live;
+    let of_now = ipam_settings(&settings, &live.borrow_and_update());
+    let ipam = ipam::Ipam::new(calls, known, store, of_now);
+    tokio::spawn(follow(ipam.clone(), settings, live.clone()));
+    Ok(Arc::new(ClusterIpam { ipam, live }))
+}
+
+/// Takes over what may change while the agent runs.
+async fn follow(ipam: ipam::Ipam, settings: Arc<Settings>, mut live: watch::Receiver<LiveSettings>) {
+    while live.changed().await.is_ok() {
+        let now = live.borrow_and_update().clone();
+        ipam.adopt(ipam_settings(&settings, &now));
+    }
 }
 
 /// Agents must not pause alike.
@@ -66,8 +78,7 @@ fn seed(settings: &Settings) -> u64 {
     })
 }
 
-fn ipam_settings(settings: &Settings) -> IpamSettings {
-    let live = &settings.live;
+fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
     let mut of = IpamSettings::new(settings.pod_namespace.clone());
     of.cluster_network.clone_from(&settings.multus_network);
     of.switches = Switches {
@@ -109,7 +120,7 @@ impl Ipam for ClusterIpam {
             clean_gateway: request.is_gateway_cleaned,
         };
         let answer = self.ipam.add(&add, Deadline::at(deadline)).await.map_err(refusal)?;
-        let live = &self.settings.live;
+        let live = self.live.borrow();
         Ok(Allocated {
             answer,
             is_conflict_detected: live.is_conflict_detected,

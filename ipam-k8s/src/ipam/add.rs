@@ -57,7 +57,7 @@ impl Ipam {
         let pod = pod.map_err(|error| of_lookup(&error))?;
         pod.check_alive().map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
         let top = self.0.workloads.top(&pod, deadline).await.map_err(|error| of_workload(&error))?;
-        let kinds = self.0.settings.static_kinds;
+        let kinds = self.settings().static_kinds;
         let owner = kinds.owner(&pod, &top);
         let owner = owner.map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
         Ok(Served { fixed: kinds.of(&top), pod, top, owner })
@@ -135,7 +135,8 @@ impl Ipam {
         let known = &self.0.known;
         let namespace = known.namespace(&served.pod.meta.namespace, deadline).await;
         let namespace = namespace.map_err(|error| of_lookup(&error))?;
-        let asked = asked(request, &served.pod, &namespace, &self.0.settings);
+        let settings = self.settings();
+        let asked = asked(request, &served.pod, &namespace, &settings);
         let asked = asked.map_err(|error| Refused::of(RefusedKind::NoPool, STANDARD, &error))?;
         let mut claimed = None;
         if asked.is_in_order() && !before.is_empty() {
@@ -151,8 +152,7 @@ impl Ipam {
         let names: Vec<&str> = asked.pool_names().chain(made.names()).collect();
         let pools = known.catalogue_with(names, deadline).await;
         let pools = pools.map_err(|error| of_lookup(&error))?;
-        let settings = &self.0.settings;
-        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, settings);
+        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, &settings);
         let recorded: Vec<Recorded<'_>> = match served.fixed {
             Some(_) => before.iter().map(recorded).collect(),
             None => Vec::new(),
@@ -195,8 +195,8 @@ impl Ipam {
             Some(StaticKind::StatefulSet) => Follow::WhilePoolsMatch,
             Some(_) => Follow::Always,
         };
-        wanted.policy = self.0.settings.policy;
-        wanted.cooldown = self.0.settings.cooldown;
+        wanted.policy = self.settings().policy;
+        wanted.cooldown = self.settings().cooldown;
         wanted.seed = self.seed();
         let store = &self.0.store;
         let _draft = store.inner().draft(&served.owner, draft);

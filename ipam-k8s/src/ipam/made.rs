@@ -73,7 +73,7 @@ impl Ipam {
         let mut made = MadePools::default();
         let mut refused = Vec::new();
         let until = Instant::now()
-            .checked_add(self.0.settings.auto_pool_wait)
+            .checked_add(self.settings().auto_pool_wait)
             .map_or(deadline.instant(), |until| until.min(deadline.instant()));
         for part in parts {
             let pool = if wish.application.is_built_in() {

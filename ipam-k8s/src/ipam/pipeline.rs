@@ -1,8 +1,8 @@
 //! The pipeline's parts, and what its steps share.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ipam_core::batch::Batched;
 use ipam_core::{AsyncStore as _, StoreError};
@@ -60,7 +60,7 @@ pub(super) struct Parts {
     pub(super) known: Known,
     pub(super) workloads: Workloads,
     pub(super) store: Batched<Arc<ClusterStore>>,
-    pub(super) settings: IpamSettings,
+    settings: RwLock<Arc<IpamSettings>>,
     pub(super) turns: Turns,
     pub(super) clock: StoreClock,
     rolls: AtomicU64,
@@ -68,7 +68,7 @@ pub(super) struct Parts {
 
 impl fmt::Debug for Ipam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ipam").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("Ipam").field("settings", &self.settings()).finish_non_exhaustive()
     }
 }
 
@@ -82,7 +82,7 @@ impl Ipam {
             known,
             workloads,
             store: Batched::new(store),
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             turns: Turns::default(),
             clock: StoreClock::new(),
             rolls: AtomicU64::new(0),
@@ -93,6 +93,17 @@ impl Ipam {
     #[must_use]
     pub fn known(&self) -> &Known {
         &self.0.known
+    }
+
+    /// The settings that hold now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<IpamSettings> {
+        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From the next request on these settings hold.
+    pub fn adopt(&self, settings: IpamSettings) {
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     /// A seed for the pauses of a request; two requests never have the same.

@@ -57,7 +57,7 @@ impl Ipam {
             return self.release_all(&owner, &[], OnClear::LetGo, deadline).await;
         };
         let kind = endpoint.status.as_ref().map_or("", |status| status.owner_controller_type.as_str());
-        let fixed = self.0.settings.static_kinds.of_recorded(kind);
+        let fixed = self.settings().static_kinds.of_recorded(kind);
         if let Some(kind) = fixed {
             let is_wanted = self.0.workloads.is_wanted(kind, owner.scope(), owner.name(), deadline).await;
             if is_wanted.map_err(|error| of_workload(&error))? {
@@ -104,14 +104,14 @@ impl Ipam {
         let pod = match found {
             Ok(pod) => Some(pod),
             Err(LookupError::NoPod { .. }) if uid.is_empty() => return Ok(()),
-            Err(LookupError::NoPod { .. }) if is_flagged && self.0.settings.may_release_conflicts => {
+            Err(LookupError::NoPod { .. }) if is_flagged && self.settings().may_release_conflicts => {
                 let text = format!("failed to get Pod '{namespace}/{name}', error: pods {name:?} not found");
                 return Err(Refused::new(RefusedKind::Internal, text));
             }
             Err(LookupError::NoPod { .. }) => None,
             Err(error) => return Err(of_lookup(&error)),
         };
-        if is_flagged && !self.0.settings.may_release_conflicts {
+        if is_flagged && !self.settings().may_release_conflicts {
             let text = "forbid releasing IPs for stateless workload";
             return Err(Refused::new(RefusedKind::StatelessKept, text));
         }
@@ -123,7 +123,7 @@ impl Ipam {
         let owner = self.owner_of(namespace, name, uid, pod.as_deref(), deadline).await?;
         if is_flagged && let Some(pod) = pod.as_deref() {
             let top = self.0.workloads.top(pod, deadline).await.map_err(|error| of_workload(&error))?;
-            if self.0.settings.static_kinds.of(&top).is_some() {
+            if self.settings().static_kinds.of(&top).is_some() {
                 let text = "forbid releasing IPs for stateful workload ";
                 return Err(Refused::new(RefusedKind::StatefulKept, text));
             }
@@ -156,7 +156,7 @@ impl Ipam {
         deadline: Deadline,
     ) -> Result<(), Refused> {
         let mut request = ReleaseRequest::new(owner.clone(), ReleaseScope::All, self.deadline(deadline));
-        request.cooldown = self.0.settings.cooldown;
+        request.cooldown = self.settings().cooldown;
         request.seed = self.seed();
         let store = &self.0.store;
         let mut draft = EndpointDraft::new(owner, "");
@@ -181,7 +181,7 @@ impl Ipam {
         let machine = match pod {
             Some(pod) => {
                 let top = self.0.workloads.top(pod, deadline).await.map_err(|error| of_workload(&error))?;
-                let fixed = self.0.settings.static_kinds.of(&top);
+                let fixed = self.settings().static_kinds.of(&top);
                 (fixed == Some(StaticKind::VirtualMachine)).then_some(top.name)
             }
             None => None,

@@ -29,7 +29,7 @@ impl Ipam {
         let owner = match self.0.known.pod(namespace, name, deadline).await {
             Ok(pod) => {
                 let top = self.0.workloads.top(&pod, deadline).await.map_err(|error| of_workload(&error))?;
-                self.0.settings.static_kinds.owner(&pod, &top)
+                self.settings().static_kinds.owner(&pod, &top)
             }
             // The endpoint may outlive its pod.
             Err(LookupError::NoPod { .. }) => Owner::pod(namespace, name, "unknown"),

@@ -36,8 +36,9 @@ impl ClusterStore {
         let attachments = endpoint.as_deref().map(attachments).unwrap_or_default();
         let named = attachments.iter().flat_map(|attachment| &attachment.assignments).map(|one| &one.pool);
         let mut attached: Vec<PoolName> = named.cloned().collect();
-        let is_searched = candidates.is_empty();
-        attached.extend(self.pools_besides(owner, endpoint.as_deref(), is_searched).await?);
+        if candidates.is_empty() {
+            attached.extend(self.pools_of_damaged(endpoint.as_deref()).await?);
+        }
         attached.sort();
         attached.dedup();
         let (mut records, mut specs) = (Vec::new(), Vec::<Arc<PoolSpec>>::new());
@@ -77,25 +78,15 @@ impl ClusterStore {
         })
     }
 
-    /// Pools that may have records of the owner which no attachment names: of an endpoint that cannot be read whole, all; where nothing
-    /// else says where to look and there is no endpoint, those that are known to have some.
-    async fn pools_besides(
+    /// Where an endpoint cannot be read whole, all pools: what it names may be in any of them. Only a release looks so far.
+    async fn pools_of_damaged(
         &self,
-        owner: &Owner,
         endpoint: Option<&SpiderEndpoint>,
-        is_searched: bool,
     ) -> Result<Vec<PoolName>, ClusterStoreError> {
-        match endpoint {
-            Some(endpoint) if is_searched && is_damaged(endpoint) => {
-                Ok(self.specs().await?.iter().map(|spec| spec.name().clone()).collect())
-            }
-            None if is_searched => {
-                let known = self.shelf.pools().into_iter();
-                let with_records = known.filter(|pool| !records_of(pool, owner, None).is_empty());
-                Ok(with_records.map(|pool| pool.name.clone()).collect())
-            }
-            Some(_) | None => Ok(Vec::new()),
+        if endpoint.is_none_or(|endpoint| !is_damaged(endpoint)) {
+            return Ok(Vec::new());
         }
+        Ok(self.specs().await?.iter().map(|spec| spec.name().clone()).collect())
     }
 
     /// The owner's endpoint, from what is believed or live.
@@ -181,7 +172,10 @@ fn records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>
         let record = Record { address, owner: holder, stamp: None };
         Some(Holding { pool: pool.name.clone(), record, nic })
     };
-    let mine = pool.ips.iter().filter(|ip| ip.pod == pod).filter_map(|ip| Some((ip.address?, ip.uid)));
+    // Who holds an address is said by the uid alone (chapter `ipam`, 1); whose it was, by the name.
+    let is_its = |uid: &str, name: &str| uid == owner.uid() || name == pod;
+    let mine = pool.ips.iter().filter(|ip| is_its(ip.uid, ip.pod));
+    let mine = mine.filter_map(|ip| Some((ip.address?, ip.uid)));
     let mut records: Vec<Holding> = mine.filter_map(holding).collect();
     records.sort_by_key(|holding| holding.record.address);
     records

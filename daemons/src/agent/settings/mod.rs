@@ -5,7 +5,6 @@
 //! [`KEYS`] and [`VARIABLES`], for the reader and for the reference.
 
 mod change;
-mod duration;
 mod environment;
 mod error;
 mod file;
@@ -16,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipam_core::Policy;
+use ipam_k8s::parse_go_duration;
 
 pub use self::change::Changed;
 pub use self::environment::{Environment, ProcessEnvironment, VARIABLES, Variable, VariableKind};
@@ -267,7 +267,7 @@ fn live(written: &Written) -> Result<LiveSettings, SettingsError> {
     let cooldown = match written.cooldown.as_deref() {
         None | Some("") => Duration::ZERO,
         Some(text) => {
-            duration::parse(text).filter(|cooldown| *cooldown <= COOLDOWN_MAX).ok_or_else(|| {
+            parse_go_duration(text).filter(|cooldown| *cooldown <= COOLDOWN_MAX).ok_or_else(|| {
                 let (name, value) = (keys::COOLDOWN.name, text.to_owned());
                 SettingsError::Unknown { name, value, accepted: "a duration such as 30s or 5m, at most 24h" }
             })?
@@ -295,7 +295,7 @@ fn iaas(written: &Written) -> Result<Option<IaasSettings>, SettingsError> {
         return Err(SettingsError::Unknown { name, value, accepted: "http://HOST or https://HOST" });
     }
     let text = written.iaas_timeout.as_deref().filter(|text| !text.is_empty());
-    let timeout = text.map_or(Some(IAAS_TIMEOUT), duration::parse);
+    let timeout = text.map_or(Some(IAAS_TIMEOUT), parse_go_duration);
     let timeout = timeout.filter(|timeout| !timeout.is_zero() && *timeout < IAAS_TIMEOUT_BELOW);
     let timeout = timeout.ok_or_else(|| {
         let (name, value) = (keys::IAAS_TIMEOUT.name, text.unwrap_or_default().to_owned());
