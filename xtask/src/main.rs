@@ -36,7 +36,8 @@ Usage: cargo xtask COMMAND
        --list             name the steps
   tidy                    only the rules of the house that no other tool checks
   api [--bless]           hold the public API of the libraries against their public-api.txt, or write those anew
-  golden admission FOLDER replay recorded answers of the Go original, and print each difference
+  golden admission|agent FOLDER
+                          replay recorded answers of the Go original, and print each difference
   bench [FILTER]          measure against named baselines; without FILTER, write benches/baseline.md
   control-plane up        start etcd, kube-apiserver and kube-controller-manager on loopback with our definitions in them, and print the
                           path of a kubeconfig; they stay

@@ -80,13 +80,21 @@ impl Ipam {
             meta.name == name.as_str()
                 || labels.iter().all(|(key, value)| meta.labels.get(key) == Some(value))
         };
-        let pools: Vec<(PoolName, Meta)> = self
+        let mut pools: Vec<(PoolName, Meta)> = self
             .0
             .known
             .pools_where(is_of)
             .into_iter()
             .filter_map(|(meta, _)| Some((meta.name.parse().ok()?, meta)))
             .collect();
+        // The watch may not have told yet of a pool that another ADD has just made.
+        if pools.iter().all(|(own, _)| *own != name) {
+            match cluster.get_metadata::<SpiderIPPool>(Named::cluster(name.as_str()), deadline).await {
+                Ok(meta) => pools.push((name.clone(), Meta::from(meta))),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let views: Vec<PoolView<'_>> = pools.iter().map(view).collect();
         let present = match claim.choose(&views).map_err(stop)? {
             Choice::Take(pool) => {
