@@ -151,6 +151,7 @@ async fn too_old_a_version_costs_a_list_of_metadata() {
     .await;
     let known = server.known();
     until(&known, "b is known", || names(&known) == ["a", "b"]).await;
+    until(&known, "it is followed again", || pools(&known).health == Health::Live).await;
     let mut requests = short(&server.requests());
     // These two are sent side by side.
     requests.get_mut(3..).unwrap().sort();

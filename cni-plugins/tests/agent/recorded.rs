@@ -94,14 +94,18 @@ fn as_go_prints(key: &str, value: &Value) -> Value {
     }
 }
 
-/// The result, by the specification's mapping and not by ours.
+/// The result, by the specification's mapping and not by ours. A gateway that is no address is left out: the original's plugin crashes.
 fn wanted(answer: &Value, nic: &str, version: &str) -> Value {
     let of = |list: &Value, key: &str| {
         let items = list.as_array().cloned().unwrap_or_default();
         items.into_iter().filter(|item| item[key] == nic).collect::<Vec<Value>>()
     };
+    let is_told = |key: &str, value: &Value| {
+        *value != json!("")
+            && (key != "gateway" || value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()))
+    };
     let keep = |item: &Value, keys: &[&str]| {
-        let pairs = keys.iter().filter(|key| item.get(**key).is_some_and(|value| *value != json!("")));
+        let pairs = keys.iter().filter(|key| item.get(**key).is_some_and(|value| is_told(key, value)));
         Value::Object(pairs.map(|key| ((*key).to_owned(), as_go_prints(key, &item[*key]))).collect())
     };
     let ips: Vec<Value> = of(&answer["ips"], "nic")

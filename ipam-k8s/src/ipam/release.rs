@@ -12,7 +12,7 @@ use crate::client::Deadline;
 use crate::crd::{EndpointAddress, SpiderEndpoint};
 use crate::store::{EndpointDraft, OnClear};
 use crate::watch::LookupError;
-use crate::workload::{Pod, StaticKind};
+use crate::workload::{Pod, PodOrdinal, StaticKind};
 
 /// What is left of a pod's grace period when a release of it must have ended.
 const GRACE_SPARED: Duration = Duration::from_secs(5);
@@ -53,7 +53,14 @@ impl Ipam {
         let endpoint = self.0.store.inner().endpoint_now(&owner).await;
         let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
         let Some(endpoint) = endpoint else {
-            // A failed ADD may have left a record without an endpoint.
+            // A failed ADD may have left a record without an endpoint. One that is kept for life looks the same when somebody has
+            // deleted its endpoint, so its workload is asked.
+            if let Some(kind) = self.kept_without_endpoint(&owner, pod.as_deref(), deadline).await? {
+                let is_wanted = self.0.workloads.is_wanted(kind, owner.scope(), owner.name(), deadline).await;
+                if is_wanted.map_err(|error| of_workload(&error))? {
+                    return Ok(());
+                }
+            }
             return self.release_all(&owner, &[], OnClear::LetGo, deadline).await;
         };
         let kind = endpoint.status.as_ref().map_or("", |status| status.owner_controller_type.as_str());
@@ -75,6 +82,22 @@ impl Ipam {
             deleted.map_err(|error| super::pipeline::of_store("", &error))?;
         }
         Ok(())
+    }
+
+    /// By which rule a pod without an endpoint would keep its addresses. Of one that is gone only its name can tell.
+    async fn kept_without_endpoint(
+        &self,
+        owner: &Owner,
+        pod: Option<&Pod>,
+        deadline: Deadline,
+    ) -> Result<Option<StaticKind>, Refused> {
+        let kinds = self.settings().static_kinds;
+        let Some(pod) = pod else {
+            let is_like_one = kinds.stateful_set && PodOrdinal::of(owner.name()).is_some();
+            return Ok(is_like_one.then_some(StaticKind::StatefulSet));
+        };
+        let top = self.0.workloads.top(pod, deadline).await.map_err(|error| of_workload(&error))?;
+        Ok(kinds.of(&top))
     }
 
     /// Releases what a pod has after a conflict was found, and leaves its endpoint without addresses.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipam_core::status::AllocatedIp;
 use ipam_core::{Addr, Holding, Holdings, Nic, Owner, PoolName, PoolSpec, Record, Version};
 
 use super::endpoint::{attachments, bound, is_damaged, nic_of, place};
@@ -45,7 +46,7 @@ impl ClusterStore {
         for name in &attached {
             let Some(pool) = self.pool(name, Want::Present).await? else { continue };
             pool.readable()?;
-            records.extend(records_of(&pool, owner, endpoint.as_deref()));
+            records.extend(named_records_of(&pool, owner, endpoint.as_deref()));
             specs.push(Arc::clone(&pool.spec));
         }
         // See the module: who could have written a record that no endpoint names?
@@ -165,6 +166,21 @@ impl ClusterStore {
 /// The records of an owner's name in a pool. The text of a record does not say whether it names a pod or a virtual machine; it is taken
 /// for what asks.
 fn records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>) -> Vec<Holding> {
+    records_where(pool, owner, endpoint, |ip, pod| ip.pod == pod)
+}
+
+/// The same in a pool that the owner's endpoint names. There the uid alone says who holds an address (chapter `ipam`, 1), whatever pod the
+/// record names. Elsewhere it must not: a virtual machine's addresses bear the uid of the pod that runs it, and outlive that pod.
+fn named_records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>) -> Vec<Holding> {
+    records_where(pool, owner, endpoint, |ip, pod| ip.pod == pod || ip.uid == owner.uid())
+}
+
+fn records_where(
+    pool: &KnownPool,
+    owner: &Owner,
+    endpoint: Option<&SpiderEndpoint>,
+    is_its: impl Fn(&AllocatedIp<'_>, &str) -> bool,
+) -> Vec<Holding> {
     let pod = format!("{}/{}", owner.scope(), owner.name());
     let holding = |(address, uid): (Addr, &str)| {
         let holder = Owner::from_parts(owner.kind(), owner.scope(), owner.name(), uid).ok()?;
@@ -172,9 +188,7 @@ fn records_of(pool: &KnownPool, owner: &Owner, endpoint: Option<&SpiderEndpoint>
         let record = Record { address, owner: holder, stamp: None };
         Some(Holding { pool: pool.name.clone(), record, nic })
     };
-    // Who holds an address is said by the uid alone (chapter `ipam`, 1); whose it was, by the name.
-    let is_its = |uid: &str, name: &str| uid == owner.uid() || name == pod;
-    let mine = pool.ips.iter().filter(|ip| is_its(ip.uid, ip.pod));
+    let mine = pool.ips.iter().filter(|ip| is_its(ip, &pod));
     let mine = mine.filter_map(|ip| Some((ip.address?, ip.uid)));
     let mut records: Vec<Holding> = mine.filter_map(holding).collect();
     records.sort_by_key(|holding| holding.record.address);
