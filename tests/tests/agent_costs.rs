@@ -1,4 +1,7 @@
 //! What each kind of ADD and DEL costs an agent in requests to the API server, with the account that an agent has.
+//!
+//! Requests are asserted one by one. `docs/reference/costs.md` is written from the same rows: with `SPIDERPOOL_COSTS=write` anew, otherwise it
+//! is held against them (its bytes are of the run that wrote it).
 
 #![expect(
     clippy::unwrap_used,
@@ -6,37 +9,52 @@
 )]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
-use ipam_k8s::client::{Cluster, ClusterOptions, Counts, Deadline};
+use ipam_k8s::client::{Cluster, ClusterOptions, Count, Counts, Deadline, Verb};
 use ipam_k8s::ipam::{AddRequest, Answer, DelRequest, Ipam, IpamSettings};
 use ipam_k8s::store::{ClusterStore, StoreOptions};
-use ipam_k8s::watch::{Known, WatchOptions};
+use ipam_k8s::watch::{Known, Source, WatchOptions};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 use spiderpool_tests::control_plane::ControlPlane;
 
 /// Longer than a busy machine needs for anything here.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// An agent on a node of its own.
+/// A control plane with two pools, and who makes pods in it.
 struct Bed {
     plane: ControlPlane,
     pods: Api<Pod>,
+}
+
+/// An agent on the node `n1`.
+struct Agent {
     calls: Cluster,
     ipam: Ipam,
 }
 
-async fn config(path: &std::path::Path) -> Config {
+async fn config(path: &Path) -> Config {
     let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
     Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap()
 }
 
 fn deadline() -> Deadline {
     Deadline::after(WITHIN)
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + WITHIN;
+    while !holds() {
+        assert!(Instant::now() < end, "waited for: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 impl Bed {
@@ -56,7 +74,11 @@ impl Bed {
                 .unwrap();
         }
         let admin = Client::try_from(config(&plane.kubeconfig()).await).unwrap();
-        let own = config(&plane.agent_kubeconfig().unwrap()).await;
+        Self { plane, pods: Api::namespaced(admin, "default") }
+    }
+
+    async fn agent(&self) -> Agent {
+        let own = config(&self.plane.agent_kubeconfig().unwrap()).await;
         let options = ClusterOptions::new("agent-costs/0.1.0");
         let calls = Cluster::new(own.clone(), &options).unwrap();
         let watches = Cluster::new(own, &options).unwrap();
@@ -66,10 +88,9 @@ impl Bed {
         known.tell(&store);
         assert!(known.is_ready(deadline()).await);
         let ipam = Ipam::new(calls.clone(), known, store, IpamSettings::new("spiderpool"));
-        Self { plane, pods: Api::namespaced(admin, "default"), calls, ipam }
+        Agent { calls, ipam }
     }
 
-    /// Makes a pod and waits until the agent has heard of it.
     async fn pod(&self, name: &str, pools: &str) {
         let pod = json!({
             "metadata": {"name": name, "annotations": {"ipam.spidernet.io/ippool": pools}},
@@ -78,22 +99,41 @@ impl Bed {
         self.pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
     }
 
-    async fn heard_of(&self, names: &[String]) {
-        let until = Instant::now() + WITHIN;
-        loop {
-            let known: BTreeSet<String> =
-                self.ipam.known().pods().iter().map(|pod| pod.meta.name.clone()).collect();
-            if names.iter().all(|name| known.contains(name)) {
-                return;
-            }
-            assert!(Instant::now() < until, "the watch of pods says nothing");
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    /// The DEL of a pod, as long as it is there.
+    async fn del_of(&self, name: &str) -> DelRequest {
+        DelRequest {
+            nic: "eth0".to_owned(),
+            namespace: "default".to_owned(),
+            pod: name.to_owned(),
+            uid: self.pods.get(name).await.unwrap().metadata.uid.unwrap(),
         }
     }
 
-    async fn add(&self, name: &str, nic: &str) -> Answer {
+    async fn delete(&self, name: &str) {
+        self.pods.delete(name, &DeleteParams::default().grace_period(0)).await.unwrap();
+    }
+
+    /// The records of a pool.
+    fn records(&self, pool: &str) -> String {
+        let asked =
+            self.plane.kubectl(["get", "spiderippool", pool, "-o", "jsonpath={.status.allocatedIPs}"]);
+        asked.unwrap().success().unwrap()
+    }
+}
+
+impl Agent {
+    async fn heard_of(&self, names: &[String]) {
+        until("the agent hears of its pods", || {
+            let known: BTreeSet<String> =
+                self.ipam.known().pods().iter().map(|pod| pod.meta.name.clone()).collect();
+            names.iter().all(|name| known.contains(name))
+        })
+        .await;
+    }
+
+    async fn add(&self, name: &str) -> Answer {
         let request = AddRequest {
-            nic: nic.parse().unwrap(),
+            nic: "eth0".parse().unwrap(),
             namespace: "default".to_owned(),
             pod: name.to_owned(),
             uid: String::new(),
@@ -104,7 +144,11 @@ impl Bed {
         self.ipam.add(&request, deadline()).await.unwrap()
     }
 
-    /// What a piece of work asks of the API server.
+    async fn del(&self, request: &DelRequest) {
+        self.ipam.del(request, deadline()).await.unwrap();
+    }
+
+    /// What a piece of work asks of the API server, below any retry.
     async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, Counts) {
         let before = self.calls.traffic().counts();
         let done = work.await;
@@ -112,9 +156,64 @@ impl Bed {
     }
 }
 
-fn costs(counts: &Counts, expected: &str) {
-    assert_eq!(counts.to_string().replace('\n', ", "), expected);
+/// The rows of `docs/reference/costs.md`.
+#[derive(Default)]
+struct Costs(Vec<(&'static str, String, String)>);
+
+impl Costs {
+    fn row(&mut self, what: &'static str, counts: &Counts, expected: &str) {
+        assert_eq!(counts.to_string().replace('\n', ", "), expected, "{what}");
+        self.told(what, counts, expected);
+    }
+
+    fn told(&mut self, what: &'static str, counts: &Counts, requests: &str) {
+        let of = |bytes: fn(&Count) -> u64| counts.iter().map(|(_, _, count)| bytes(&count)).sum::<u64>();
+        let bytes = format!("{} / {}", of(|count| count.sent_bytes), of(|count| count.received_bytes));
+        self.0.push((what, if requests.is_empty() { "none".to_owned() } else { requests.to_owned() }, bytes));
+    }
+
+    fn write_or_compare(&self) {
+        let mut text = HEAD.to_owned();
+        for (what, requests, bytes) in &self.0 {
+            writeln!(text, "| {what} | {requests} | {bytes} |").unwrap();
+        }
+        text.push_str(TAIL);
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/costs.md");
+        if env::var_os("SPIDERPOOL_COSTS").is_some_and(|how| how == "write") {
+            fs::write(&path, &text).unwrap();
+        }
+        let stored = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            without_bytes(&stored),
+            without_bytes(&text),
+            "write it anew with SPIDERPOOL_COSTS=write, and read the difference"
+        );
+    }
 }
+
+/// Bytes differ a little from run to run, by the length of versions and times.
+fn without_bytes(text: &str) -> Vec<&str> {
+    let cut = |line: &'_ str| line.trim_end_matches(" |").rfind(" | ").filter(|_| line.starts_with("| "));
+    text.lines().map(|line| cut(line).map_or(line, |end| &line[..end])).collect()
+}
+
+const HEAD: &str = "\
+# What an ADD and a DEL cost
+
+Requests of an agent to the API server, counted below any retry, with its watches open. `tests/tests/agent_costs.rs` asserts each line against \
+a real kube-apiserver and writes this page; the bytes are those of the bodies in the run that wrote it, sent / received.
+
+| what | requests | bytes |
+| --- | --- | --- |
+";
+
+const TAIL: &str = "
+- A request more comes where another agent has written the pool in between and this one is told of a conflict: it reads the pool again. An agent \
+that has heard of the write reads the pool before, and has no conflict.
+- Pools are read in single requests when they are named, and their status is not watched; endpoints are not watched at all.
+- The Go original: ADD GET + PUT for each NIC and family, and one write of the endpoint; DEL GET Pod, GET endpoint, GET + PUT for each pool, and \
+a patch. Its caches hold all pods, pools and endpoints of the cluster on each node.
+";
 
 const V4: &str = r#"{"ipv4":["p4"]}"#;
 const BOTH: &str = r#"{"ipv4":["p4"],"ipv6":["p6"]}"#;
@@ -122,54 +221,95 @@ const BOTH: &str = r#"{"ipv4":["p4"],"ipv6":["p6"]}"#;
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_add_and_del() {
     let bed = Bed::new().await;
-    for (name, pools) in [("warm", BOTH), ("one", V4), ("both", BOTH)] {
+    let agent = bed.agent().await;
+    let mut costs = Costs::default();
+    for (name, pools) in [("warm", BOTH), ("one", V4), ("both", BOTH), ("cold", V4), ("late", V4)] {
         bed.pod(name, pools).await;
-        bed.heard_of(&[name.to_owned()]).await;
+        agent.heard_of(&[name.to_owned()]).await;
     }
-    bed.add("warm", "eth0").await;
+    agent.add("warm").await;
 
-    let (first, counts) = bed.counted(bed.add("one", "eth0")).await;
-    costs(&counts, "1 create spiderendpoints, 1 update spiderippools/status");
-    let (again, counts) = bed.counted(bed.add("one", "eth0")).await;
-    costs(&counts, "");
+    let (first, counts) = agent.counted(agent.add("one")).await;
+    costs.row("first ADD, one family", &counts, "1 create spiderendpoints, 1 update spiderippools/status");
+    let (again, counts) = agent.counted(agent.add("one")).await;
+    costs.row("the same ADD again", &counts, "");
     assert_eq!(first, again);
-    let (both, counts) = bed.counted(bed.add("both", "eth0")).await;
-    costs(&counts, "1 create spiderendpoints, 2 update spiderippools/status");
+    let (both, counts) = agent.counted(agent.add("both")).await;
+    costs.row("first ADD, both families", &counts, "1 create spiderendpoints, 2 update spiderippools/status");
     assert_eq!(both.ips.len(), 2);
 
+    // An agent of another node, or this one after a restart.
+    let other = bed.agent().await;
+    other.heard_of(&["late".to_owned()]).await;
+    let (again, counts) = other.counted(other.add("one")).await;
+    costs.row("an ADD again, the agent has been restarted", &counts, "1 get spiderendpoints");
+    assert_eq!(first, again);
+    other.add("cold").await;
+    let version = ["get", "spiderippool", "p4", "-o", "jsonpath={.metadata.resourceVersion}"];
+    let written: u64 = bed.plane.kubectl(version).unwrap().success().unwrap().parse().unwrap();
+    until("the agent hears that the pool was written", || {
+        let pools = agent.ipam.known().sources();
+        pools.iter().any(|state| {
+            state.source == Source::Pools && state.version.parse::<u64>().is_ok_and(|heard| heard >= written)
+        })
+    })
+    .await;
+    let (_, counts) = agent.counted(agent.add("late")).await;
+    costs.row(
+        "first ADD, another agent has written the pool",
+        &counts,
+        "1 get spiderippools, 1 create spiderendpoints, 1 update spiderippools/status",
+    );
+
     // Of a pod that lives nothing is released.
-    let del = DelRequest {
-        nic: "eth0".to_owned(),
-        namespace: "default".to_owned(),
-        pod: "both".to_owned(),
-        uid: bed.pods.get("both").await.unwrap().metadata.uid.unwrap(),
-    };
-    let (released, counts) = bed.counted(bed.ipam.del(&del, deadline())).await;
-    released.unwrap();
-    costs(&counts, "1 get pods");
-    bed.pods.delete("both", &DeleteParams::default().grace_period(0)).await.unwrap();
-    let (released, counts) = bed.counted(bed.ipam.del(&del, deadline())).await;
-    released.unwrap();
-    costs(
+    let del = bed.del_of("both").await;
+    let ((), counts) = agent.counted(agent.del(&del)).await;
+    costs.row("DEL, the pod lives", &counts, "1 get pods");
+    let del_one = bed.del_of("one").await;
+    bed.delete("one").await;
+    let ((), counts) = agent.counted(agent.del(&del_one)).await;
+    costs.row(
+        "DEL, the pod is gone, one family",
+        &counts,
+        "1 get pods, 1 get spiderendpoints, 1 update spiderippools/status, 1 patch spiderendpoints",
+    );
+    bed.delete("both").await;
+    let ((), counts) = agent.counted(agent.del(&del)).await;
+    costs.row(
+        "DEL, the pod is gone, both families",
         &counts,
         "1 get pods, 1 get spiderendpoints, 2 update spiderippools/status, 1 patch spiderendpoints",
     );
-    let left = bed.plane.kubectl(["get", "spiderippool", "p6", "-o", "jsonpath={.status.allocatedIPs}"]);
-    assert!(!left.unwrap().success().unwrap().contains("default/both"));
+    assert!(!bed.records("p6").contains("default/both"));
+    let ((), counts) = agent.counted(agent.del(&del)).await;
+    costs.row("the same DEL again", &counts, "1 get pods, 1 get spiderendpoints");
 
-    // A burst: an endpoint each, and a handful of writes of the pool.
+    let counts = burst(&bed, agent).await;
+    let pool_writes = counts.of(Verb::Update, "spiderippools/status").requests;
+    assert_eq!((counts.writes().requests - pool_writes, counts.reads().requests), (200, 0), "{counts}");
+    assert!(pool_writes <= 20, "{counts}");
+    costs.told(
+        "200 first ADDs at once, one pool",
+        &counts,
+        "200 create spiderendpoints, at most 20 update spiderippools/status",
+    );
+    costs.write_or_compare();
+}
+
+/// 200 pods that come at once.
+async fn burst(bed: &Bed, agent: Agent) -> Counts {
     let names: Vec<String> = (0..200).map(|number| format!("burst-{number}")).collect();
     for name in &names {
         bed.pod(name, V4).await;
     }
-    bed.heard_of(&names).await;
-    let before = bed.calls.traffic().counts();
-    let bed = Arc::new(bed);
+    agent.heard_of(&names).await;
+    let agent = Arc::new(agent);
+    let before = agent.calls.traffic().counts();
     let adding: Vec<_> = names
         .iter()
         .map(|name| {
-            let (bed, name) = (Arc::clone(&bed), name.clone());
-            tokio::spawn(async move { bed.add(&name, "eth0").await.ips[0].address.clone() })
+            let (agent, name) = (Arc::clone(&agent), name.clone());
+            tokio::spawn(async move { agent.add(&name).await.ips.first().unwrap().address.clone() })
         })
         .collect();
     let mut addresses = BTreeSet::new();
@@ -177,12 +317,9 @@ async fn each_kind_of_add_and_del() {
         addresses.insert(one.await.unwrap());
     }
     assert_eq!(addresses.len(), 200, "each its own");
-    let counts = bed.calls.traffic().counts().since(&before);
-    assert_eq!(
-        counts.writes().requests - counts.of(ipam_k8s::client::Verb::Update, "spiderippools/status").requests,
-        200
-    );
-    let pool_writes = counts.of(ipam_k8s::client::Verb::Update, "spiderippools/status").requests;
-    assert!(pool_writes <= 20, "{counts}");
-    assert_eq!(counts.reads().requests, 0, "{counts}");
+    let counts = agent.calls.traffic().counts().since(&before);
+    let records: Value = serde_json::from_str(&bed.records("p4")).unwrap();
+    let is_recorded = |address: &str| records.get(address.split('/').next().unwrap()).is_some();
+    assert!(addresses.iter().all(|address| is_recorded(address)), "each is in the pool");
+    counts
 }
