@@ -11,6 +11,8 @@ mod error;
 pub mod iaas;
 pub mod ipam;
 mod meta;
+#[cfg(feature = "client")]
+pub mod observe;
 mod patch;
 #[cfg(feature = "client")]
 pub mod store;

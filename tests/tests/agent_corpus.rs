@@ -34,10 +34,15 @@ async fn replay() -> Result<()> {
     files.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
     files.sort();
     let (mut counts, mut wrong) = ([0_usize; 2], Vec::new());
+    let mut has_size = false;
     for path in files {
         let file = path.file_stem().and_then(|stem| stem.to_str()).context("a name")?.to_owned();
         let is_wanted = |name: &str| format!("{file}/{name}").contains(&wanted);
-        for replayed in stage.replay_file(&path, is_wanted).await? {
+        let replayed = stage.replay_file(&path, is_wanted).await?;
+        if !replayed.is_empty() {
+            has_size |= stage.metrics().await?.contains("\nspiderpool_ippool_bytes{ippool=\"");
+        }
+        for replayed in replayed {
             println!("{replayed}");
             match replayed.outcome {
                 Outcome::AsRecorded => counts[0] += 1,
@@ -47,6 +52,7 @@ async fn replay() -> Result<()> {
         }
     }
     println!("{} as recorded, {} mended, {} differ", counts[0], counts[1], wrong.len());
+    ensure!(has_size || !wanted.is_empty(), "no agent has shown how large a pool is");
     ensure!(wrong.is_empty(), "{} cases differ", wrong.len());
     Ok(())
 }

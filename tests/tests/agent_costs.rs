@@ -1,6 +1,6 @@
 //! What each kind of ADD and DEL costs an agent in requests to the API server, with the account that an agent has.
 //!
-//! Requests are asserted one by one. `docs/reference/costs.md` is written from the same rows: with `SPIDERPOOL_COSTS=write` anew, otherwise it
+//! Requests are asserted one by one. `docs/reference/costs.md` is written from the same rows: with `UPDATE_DOCS=1` anew, otherwise it
 //! is held against them (its bytes are of the run that wrote it).
 
 #![expect(
@@ -179,14 +179,14 @@ impl Costs {
         }
         text.push_str(TAIL);
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/costs.md");
-        if env::var_os("SPIDERPOOL_COSTS").is_some_and(|how| how == "write") {
+        if env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, &text).unwrap();
         }
         let stored = fs::read_to_string(&path).unwrap();
         assert_eq!(
             without_bytes(&stored),
             without_bytes(&text),
-            "write it anew with SPIDERPOOL_COSTS=write, and read the difference"
+            "write it anew with UPDATE_DOCS=1, and read the difference"
         );
     }
 }

@@ -48,8 +48,10 @@ pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let mut stored = StoreOptions::default();
     stored.records_max = Some(settings.pool_records_max.into());
     stored.seed = seed(&settings);
+    stored.observer = start.metrics.clone();
     let store = Arc::new(ClusterStore::new(calls.clone(), Arc::new(known.clone()), stored));
     known.tell(&store);
+    start.metrics.show_pools(Arc::clone(&store));
     if known.is_ready(Deadline::after(WATCHES_WITHIN)).await {
         info!("the cluster is known");
     } else {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ipam_k8s::observe::Observer;
 use spiderpool_daemons::agent::ipam::{Cause, Refusal};
 use spiderpool_daemons::agent::metrics::Metrics;
 
@@ -95,7 +96,7 @@ fn calls_are_counted_by_kind_and_cause() {
     bed.metrics.allocation().waited(Duration::from_millis(250));
     bed.metrics.allocation().waited(Duration::from_millis(750));
     bed.metrics.release().conflict();
-    bed.metrics.auto_pool_waited();
+    Observer::auto_pool_waited(bed.metrics.as_ref());
 
     let scrape = tcp(bed.metric_port, &go_request("GET /metrics", &[("Accept", None)], None));
     assert_eq!(scrape.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

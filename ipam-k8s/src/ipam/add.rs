@@ -17,6 +17,7 @@ use super::refused::{Refused, RefusedKind};
 use super::subject::{asked, subject};
 use crate::client::Deadline;
 use crate::crd::EndpointAddress;
+use crate::observe::RequestKind;
 use crate::store::EndpointDraft;
 use crate::workload::{Pod, StaticKind, TopController};
 
@@ -41,7 +42,7 @@ impl Ipam {
     /// [`Refused`], in the original's words where it has some.
     pub async fn add(&self, request: &AddRequest, deadline: Deadline) -> Result<Answer, Refused> {
         let served = self.served(request, deadline).await?;
-        let turn = self.0.turns.take(&served.owner).await;
+        let turn = self.turn(&served.owner, RequestKind::Allocation).await;
         let (ipam, request) = (self.clone(), request.clone());
         // A caller that hangs up does not stop it half way: the outcome of a write that is under way would be unknown.
         let serving = tokio::spawn(async move {

@@ -97,6 +97,7 @@ impl Ipam {
         let claim = wish.claim(part);
         let labels = claim.labels_with_uid().map_err(|error| error.to_string())?;
         let mut changes = self.0.known.catalogue_changes();
+        let mut has_waited = false;
         loop {
             changes.borrow_and_update();
             let has = |meta: &Meta| labels.iter().all(|(key, value)| meta.labels.get(key) == Some(value));
@@ -112,6 +113,10 @@ impl Ipam {
                 Ok(pool) => return Ok(pool.name.clone()),
                 Err(error) if error.retry() != ipam_core::carve::Retry::Soon => return Err(error.to_string()),
                 Err(error) => {
+                    if !has_waited {
+                        self.0.store.inner().observer().auto_pool_waited();
+                        has_waited = true;
+                    }
                     if !matches!(timeout_at(until, changes.changed()).await, Ok(Ok(()))) {
                         return Err(error.to_string());
                     }

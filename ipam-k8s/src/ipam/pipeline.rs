@@ -7,13 +7,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ipam_core::batch::Batched;
 use ipam_core::{AsyncStore as _, StoreError};
 use ipam_core::{Attachment, AttachmentOp, Change, Nic, Owner, Query, View};
+use tokio::time::Instant;
 
 use super::clock::StoreClock;
 use super::refused::{Refused, RefusedKind};
 use super::settings::IpamSettings;
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use crate::client::{Cluster, Deadline};
 use crate::crd::{EndpointAddress, SpiderEndpoint};
+use crate::observe::RequestKind;
 use crate::store::ClusterStore;
 use crate::watch::{Known, LookupError};
 use crate::workload::{WorkloadError, Workloads};
@@ -104,6 +106,14 @@ impl Ipam {
     /// From the next request on these settings hold.
     pub fn adopt(&self, settings: IpamSettings) {
         *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Waits for the requests of the same pod that came before.
+    pub(super) async fn turn(&self, owner: &Owner, kind: RequestKind) -> Turn {
+        let began = Instant::now();
+        let turn = self.0.turns.take(owner).await;
+        self.0.store.inner().observer().waited(kind, began.elapsed());
+        turn
     }
 
     /// A seed for the pauses of a request; two requests never have the same.

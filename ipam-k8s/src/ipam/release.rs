@@ -10,6 +10,7 @@ use super::pipeline::{DelRequest, Ipam, entries_of, of_lookup, of_workload, uid_
 use super::refused::{Refused, RefusedKind};
 use crate::client::Deadline;
 use crate::crd::{EndpointAddress, SpiderEndpoint};
+use crate::observe::RequestKind;
 use crate::store::{EndpointDraft, OnClear};
 use crate::watch::LookupError;
 use crate::workload::{Pod, PodOrdinal, StaticKind};
@@ -49,7 +50,7 @@ impl Ipam {
             return Ok(());
         }
         let owner = self.owner_of(namespace, name, uid, pod.as_deref(), deadline).await?;
-        let _turn = self.0.turns.take(&owner).await;
+        let _turn = self.turn(&owner, RequestKind::Release).await;
         let endpoint = self.0.store.inner().endpoint_now(&owner).await;
         let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
         let Some(endpoint) = endpoint else {
@@ -151,7 +152,7 @@ impl Ipam {
                 return Err(Refused::new(RefusedKind::StatefulKept, text));
             }
         }
-        let _turn = self.0.turns.take(&owner).await;
+        let _turn = self.turn(&owner, RequestKind::Release).await;
         let endpoint = self.0.store.inner().endpoint_now(&owner).await;
         let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
         let Some(endpoint) = endpoint else {

@@ -13,6 +13,7 @@ use super::read::Want;
 use super::{ClusterStore, POOL_BYTES_MAX};
 use crate::client::{CallError, Failure, Named};
 use crate::crd::SpiderIPPool;
+use crate::observe::RequestKind;
 
 /// Pause after the second conflict in a row; after the first one the read is pause enough.
 const PAUSE_MIN_MS: u64 = 4;
@@ -53,6 +54,7 @@ impl ClusterStore {
                     Err(error) => return Err(error.into()),
                 },
             }
+            self.observer().conflict(kind_of(ops));
             conflicts = conflicts.saturating_add(1);
             let time = began.elapsed();
             if time >= self.options.patience {
@@ -128,5 +130,13 @@ impl ClusterStore {
             PAUSE_MIN_MS.saturating_mul(1_u64.checked_shl(conflicts).unwrap_or(u64::MAX)).min(PAUSE_MAX_MS);
         let half = grown / 2;
         Duration::from_millis(half.saturating_add(self.roll() % half.max(1)))
+    }
+}
+
+fn kind_of(ops: &[PoolOp]) -> RequestKind {
+    if ops.iter().all(|op| matches!(op, PoolOp::Release { .. })) {
+        RequestKind::Release
+    } else {
+        RequestKind::Allocation
     }
 }

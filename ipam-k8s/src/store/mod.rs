@@ -94,6 +94,7 @@ pub use self::error::ClusterStoreError;
 
 use self::shelf::{EndpointShelf, Shelf};
 use crate::client::{Cluster, Deadline};
+use crate::observe::{Observer, Unobserved};
 
 /// Largest pool that is written, in bytes of the object as the API server stores it. etcd refuses a write of more than 1.5 MiB
 /// (`--max-request-bytes`), and what stands around the object there and what an update of `managedFields` adds is far below the
@@ -122,6 +123,8 @@ pub struct StoreOptions {
     pub records_max: Option<u64>,
     /// Seed of the pauses between tries; agents must not have the same.
     pub seed: u64,
+    /// Who counts conflicts.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Default for StoreOptions {
@@ -131,6 +134,7 @@ impl Default for StoreOptions {
             patience: Duration::from_secs(10),
             records_max: Some(RECORDS_MAX),
             seed: 0,
+            observer: Arc::new(Unobserved),
         }
     }
 }
@@ -204,6 +208,10 @@ impl ClusterStore {
         let mut drafts = self.drafts.lock().unwrap_or_else(PoisonError::into_inner);
         drafts.insert(identity.clone(), Arc::clone(&draft));
         DraftGuard { store: self, identity, draft }
+    }
+
+    pub(crate) fn observer(&self) -> &dyn Observer {
+        self.options.observer.as_ref()
     }
 
     fn draft_of(&self, owner: &Owner) -> Option<Arc<EndpointDraft>> {

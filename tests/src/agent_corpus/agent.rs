@@ -46,6 +46,7 @@ pub(super) struct Agent {
     child: Child,
     folder: TempDir,
     health_port: u16,
+    metric_port: u16,
 }
 
 impl Agent {
@@ -82,7 +83,7 @@ impl Agent {
             };
         }
         let child = command.spawn().context("start the agent")?;
-        let mut agent = Self { child, folder, health_port };
+        let mut agent = Self { child, folder, health_port, metric_port };
         agent.wait_until_ready().await?;
         Ok(agent)
     }
@@ -94,6 +95,13 @@ impl Agent {
             false => Place::Socket(self.folder.path().join("agent.sock")),
         };
         super::http::send(&place, request).await
+    }
+
+    /// What a scraper gets.
+    pub(super) async fn metrics(&self) -> Result<String> {
+        let answer =
+            super::http::send(&Place::Port(self.metric_port), &Request::new("GET", "/metrics")).await?;
+        answer.body.as_str().map(str::to_owned).context("metrics are text")
     }
 
     /// The end of what it logged.

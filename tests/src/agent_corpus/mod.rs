@@ -110,6 +110,15 @@ impl Stage {
         Ok(replayed)
     }
 
+    /// What a scraper gets of the agent of the last case.
+    ///
+    /// # Errors
+    /// There was no case, or no answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let (_, agent) = self.agent.as_ref().context("an agent")?;
+        agent.metrics().await
+    }
+
     async fn replay(&mut self, file: &str, case: &Case) -> Result<Outcome> {
         self.cluster.clear().await.context("clear the stage")?;
         let mut uids = Uids::default();

@@ -10,6 +10,7 @@ use ipam_core::{
 };
 use ipam_k8s::client::{Cluster, ClusterOptions, Counts, Deadline, Named};
 use ipam_k8s::crd::{IPPoolSpec, SpiderEndpoint, SpiderIPPool};
+use ipam_k8s::observe::Observer;
 use ipam_k8s::store::{ClusterStore, EndpointDraft, PoolBook, SteadyClock, StoreOptions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
@@ -107,6 +108,13 @@ impl Bed {
 
     pub(crate) fn store_on(&self, cluster: &Cluster) -> ClusterStore {
         ClusterStore::new(cluster.clone(), Arc::new(Book::default()), StoreOptions::default())
+    }
+
+    /// The same, with somebody who counts.
+    pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> ClusterStore {
+        let mut options = StoreOptions::default();
+        options.observer = observer;
+        ClusterStore::new(self.cluster.clone(), Arc::new(Book::default()), options)
     }
 
     /// Makes a pool; its name. Of other subnets than those of the contract's suite, which may run at the same time.

@@ -1,8 +1,11 @@
 //! What each kind of request costs, counted below the client.
 
+use std::sync::{Arc, Mutex};
+
 use ipam_core::batch::Batched;
 use ipam_core::{Allocation, Release, ReleaseRequest, ReleaseScope, Time, run_async};
 use ipam_k8s::client::Counts;
+use ipam_k8s::observe::{Observer, RequestKind};
 use ipam_k8s::store::{ClusterStore, EndpointDraft, OnClear, SteadyClock};
 
 use crate::bed::{Bed, addresses, allocate, new_pod, request};
@@ -25,6 +28,22 @@ fn verb_first(kind: &str) -> (usize, String) {
     let order = ["get", "list", "watch", "create", "update", "patch", "delete"];
     let (verb, resource) = kind.split_once(' ').unwrap();
     (order.iter().position(|one| *one == verb).unwrap(), resource.to_owned())
+}
+
+/// What a store has told its observer.
+#[derive(Debug, Default)]
+struct Seen(Mutex<Vec<RequestKind>>);
+
+impl Seen {
+    fn conflicts(&self) -> Vec<RequestKind> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Seen {
+    fn conflict(&self, kind: RequestKind) {
+        self.0.lock().unwrap().push(kind);
+    }
 }
 
 /// A store that has used these pools before.
@@ -88,7 +107,8 @@ async fn dual_stack_is_three_writes_and_no_read() {
 async fn another_writer_costs_one_read() {
     let bed = Bed::new().await;
     let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
-    let (ours, theirs) = (warm(&bed, &[&v4], &[]).await, bed.store());
+    let seen = Arc::new(Seen::default());
+    let (ours, theirs) = (bed.observed(seen.clone()), bed.store());
     let add = async |store: &ClusterStore, name: &str| -> (Allocation, Counts) {
         let pod = bed.pod(name);
         let _draft = store.draft(&pod, new_pod(&pod));
@@ -96,6 +116,7 @@ async fn another_writer_costs_one_read() {
         let (allocation, counts) = bed.counted(&bed.cluster, work).await;
         (allocation.unwrap(), counts)
     };
+    add(&ours, "a").await;
     add(&theirs, "b").await;
     // The watch has told of it.
     let stored = bed.stored(&v4).await;
@@ -112,11 +133,19 @@ async fn another_writer_costs_one_read() {
     let (_, counts) = add(&ours, "d").await;
     costs(&counts, &[(1, PUT), (1, POST)]);
 
+    assert!(seen.conflicts().is_empty());
+
     // The watch is late: the write is refused, the condition of the take does not hold any more, and the next address is taken.
     add(&theirs, "e").await;
     let (allocation, counts) = add(&ours, "f").await;
     costs(&counts, &[(1, GET_POOL), (2, PUT), (1, POST)]);
     assert_eq!(addresses(&allocation), ["10.16.0.15"]);
+    assert_eq!(seen.conflicts(), [RequestKind::Allocation]);
+
+    add(&theirs, "g").await;
+    let release = ReleaseRequest::new(bed.pod("f"), ReleaseScope::All, Time::from_millis(60_000));
+    run_async(Release::new(release, false), &ours, &SteadyClock::start()).await.unwrap();
+    assert_eq!(seen.conflicts(), [RequestKind::Allocation, RequestKind::Release]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,7 +75,7 @@ impl CallMetrics {
                 list,
                 &format!("ipam_{name}"),
                 "limit_",
-                &format!("Time that a request for {noun} waited for its turn on a pool"),
+                &format!("Time that a request for {noun} waited for another one of the same pod"),
             ),
         }
     }
@@ -91,7 +91,7 @@ impl CallMetrics {
         self.conflicts.inc();
     }
 
-    /// A call waited so long for its turn on a pool.
+    /// A call waited so long for another one of the same pod.
     pub fn waited(&self, wait: Duration) {
         self.waits.record(wait);
     }

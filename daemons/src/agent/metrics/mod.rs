@@ -5,8 +5,14 @@
 
 mod call;
 mod exposition;
+mod sizes;
 mod times;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipam_k8s::observe::{Observer, RequestKind};
+use ipam_k8s::store::ClusterStore;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -14,6 +20,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 pub use self::call::{CallMetrics, Timing};
 pub(super) use self::exposition::serve;
+use self::sizes::Sizes;
 
 /// A gauge of seconds.
 pub(super) type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
@@ -54,6 +61,7 @@ pub struct Metrics {
     allocation: CallMetrics,
     release: CallMetrics,
     auto_pool_waits: Counter,
+    sizes: Sizes,
 }
 
 impl Default for Metrics {
@@ -73,8 +81,14 @@ impl Metrics {
             "debug_auto_pool_waited_for_available_counts",
             "Allocations that waited for an automatic pool",
         );
+        let sizes = list.sizes();
         let List { registry, rows } = list;
-        Self { registry, rows, allocation, release, auto_pool_waits }
+        Self { registry, rows, allocation, release, auto_pool_waits, sizes }
+    }
+
+    /// From now on the sizes of the pools that a store knows are shown. The first store counts.
+    pub fn show_pools(&self, store: Arc<ClusterStore>) {
+        _ = self.sizes.0.set(store);
     }
 
     /// Of ADDs.
@@ -89,9 +103,11 @@ impl Metrics {
         &self.release
     }
 
-    /// Counts an allocation that had to wait for an automatic pool.
-    pub fn auto_pool_waited(&self) {
-        self.auto_pool_waits.inc();
+    const fn of(&self, kind: RequestKind) -> &CallMetrics {
+        match kind {
+            RequestKind::Allocation => &self.allocation,
+            RequestKind::Release => &self.release,
+        }
     }
 
     /// Every metric, in the order of the exposition.
@@ -104,6 +120,20 @@ impl Metrics {
     #[must_use]
     pub fn exposition(&self) -> String {
         exposition::text(&self.registry, exposition::Form::Text)
+    }
+}
+
+impl Observer for Metrics {
+    fn conflict(&self, kind: RequestKind) {
+        self.of(kind).conflict();
+    }
+
+    fn waited(&self, kind: RequestKind, time: Duration) {
+        self.of(kind).waited(time);
+    }
+
+    fn auto_pool_waited(&self) {
+        self.auto_pool_waits.inc();
     }
 }
 
@@ -124,6 +154,14 @@ impl List {
 
     fn histogram(&mut self, name: &str, help: &str) -> Histogram {
         self.add(name, MetricKind::Histogram, help, Histogram::new(BUCKETS))
+    }
+
+    fn sizes(&mut self) -> Sizes {
+        let sizes = Sizes::default();
+        self.registry.register_collector(Box::new(sizes.clone()));
+        let name = format!("{PREFIX}_{}", sizes::NAME);
+        self.rows.push(MetricRow { name, kind: MetricKind::Gauge, help: sizes::help() });
+        sizes
     }
 
     fn add<M: Metric + Clone>(&mut self, name: &str, kind: MetricKind, help: &str, metric: M) -> M {
