@@ -70,7 +70,10 @@ impl<S: AsyncStore> Trials<S> {
                 continue;
             }
             let name = format!("{prefix}{}", family.to_string().to_lowercase());
-            let object = SpiderReservedIP::new(&name, ReservedIPSpec { ip_version: None, ips });
+            let object = SpiderReservedIP::new(
+                &name,
+                ReservedIPSpec { ip_version: Some(family.number().into()), ips },
+            );
             self.bed
                 .cluster
                 .create::<SpiderReservedIP>(Named::cluster(&name), &object, soon())
