@@ -8,6 +8,8 @@ pub mod crd;
 mod duration;
 mod error;
 #[cfg(feature = "client")]
+pub mod events;
+#[cfg(feature = "client")]
 pub mod iaas;
 pub mod ipam;
 mod meta;

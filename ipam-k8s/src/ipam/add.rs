@@ -47,7 +47,11 @@ impl Ipam {
         // A caller that hangs up does not stop it half way: the outcome of a write that is under way would be unknown.
         let serving = tokio::spawn(async move {
             let _turn = turn;
-            ipam.serve(&request, &served, deadline).await
+            let answer = ipam.serve(&request, &served, deadline).await;
+            if let Err(refused) = &answer {
+                ipam.tell_refusal(&served.pod.meta, refused);
+            }
+            answer
         });
         serving.await.map_err(|error| Refused::of(RefusedKind::Internal, "", &error))?
     }

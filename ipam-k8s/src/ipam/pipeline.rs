@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ipam_core::batch::Batched;
 use ipam_core::{AsyncStore as _, StoreError};
@@ -15,10 +15,15 @@ use super::settings::IpamSettings;
 use super::turns::{Turn, Turns};
 use crate::client::{Cluster, Deadline};
 use crate::crd::{EndpointAddress, SpiderEndpoint};
+use crate::events::PodEvents;
+use crate::meta::Meta;
 use crate::observe::RequestKind;
 use crate::store::ClusterStore;
 use crate::watch::{Known, LookupError};
 use crate::workload::{WorkloadError, Workloads};
+
+/// The reason of an event for a pod that gets no address.
+const REFUSED: &str = "IPAllocationFailed";
 
 /// An ADD: what the plugin says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,6 +71,7 @@ pub(super) struct Parts {
     pub(super) turns: Turns,
     pub(super) clock: StoreClock,
     rolls: AtomicU64,
+    events: OnceLock<PodEvents>,
 }
 
 impl fmt::Debug for Ipam {
@@ -88,7 +94,19 @@ impl Ipam {
             turns: Turns::default(),
             clock: StoreClock::new(),
             rolls: AtomicU64::new(0),
+            events: OnceLock::new(),
         }))
+    }
+
+    /// From now on a pod that gets no address is told so in an event. The first call counts.
+    pub fn tell_pods(&self, events: PodEvents) {
+        _ = self.0.events.set(events);
+    }
+
+    pub(super) fn tell_refusal(&self, pod: &Meta, refused: &Refused) {
+        if let Some(events) = self.0.events.get() {
+            events.warn(pod, REFUSED, &refused.text);
+        }
     }
 
     /// What is known of the cluster.
