@@ -9,6 +9,7 @@
 //! | [`bed`] | private namespaces that one test lives in and that vanish with it |
 //! | [`binaries`] | where our programs and foreign ones are found |
 //! | [`command`] | running programs with errors that show what they printed |
+//! | [`connection`] | connections to a control plane, of kube's client |
 //! | [`control_plane`] | real etcd, kube-apiserver and kube-controller-manager on loopback; a crate of its own |
 //! | [`network`] | the network configurations that the tests use |
 //! | [`plugin`] | one plugin process, called as a runtime calls it |
@@ -23,6 +24,7 @@ pub mod agent_corpus;
 pub mod bed;
 pub mod binaries;
 pub mod cnitool;
+pub mod connection;
 pub mod golden;
 pub mod network;
 pub mod plugin;

@@ -88,8 +88,7 @@ impl Stage {
     /// # Errors
     /// The table of mended answers cannot be read, or no client can be made.
     pub async fn new(admin: &Path, agent: &Path) -> Result<Self> {
-        let config = kube::config::Kubeconfig::read_from(admin).context("read the kubeconfig")?;
-        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+        let config = crate::connection::config(admin).await?;
         let client = kube::Client::try_from(config).context("make a client")?;
         let mended = read(&crate::golden::home().join("mended/agent.json"))?;
         Ok(Self { cluster: Cluster::new(client), kubeconfig: agent.to_owned(), mended, agent: None })

@@ -1,7 +1,7 @@
 //! One control plane for all tests that run at a time, with our definitions, and what a test builds on it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use ipam_core::{
@@ -12,50 +12,22 @@ use ipam_k8s::client::{Cluster, ClusterOptions, Counts, Deadline, Named};
 use ipam_k8s::crd::{IPPoolSpec, SpiderEndpoint, SpiderIPPool};
 use ipam_k8s::observe::Observer;
 use ipam_k8s::store::{ClusterStore, EndpointDraft, PoolBook, SteadyClock, StoreOptions};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
+use spiderpool_tests::connection::config;
 use spiderpool_tests::control_plane::ControlPlane;
 
 /// The namespace of the pods.
 pub(crate) const NAMESPACE: &str = "shop";
 
-/// The control plane, kept by a thread of its own: its programs die with the thread that started them.
-#[derive(Debug)]
-pub(crate) struct Plane {
-    pub(crate) plane: ControlPlane,
-    _until_dropped: mpsc::Sender<()>,
-}
-
-/// The control plane that other tests use at the moment, or a new one.
-pub(crate) fn plane() -> Arc<Plane> {
-    static PLANE: Mutex<Weak<Plane>> = Mutex::new(Weak::new());
-    let mut shared = PLANE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(plane) = shared.upgrade() {
-        return plane;
-    }
-    let (started, starting) = mpsc::channel();
-    let (until_dropped, dropped) = mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        started.send(ControlPlane::start().unwrap()).unwrap();
-        let _ = dropped.recv();
-    });
-    let plane = starting.recv().unwrap();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../ipam-k8s/crds");
-    let mut definitions = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        definitions.push_str("---\n");
-        definitions.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    }
-    plane.apply(&definitions).unwrap();
-    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    plane.kubectl(wait).unwrap().success().unwrap();
+/// One for all tests.
+static PLANE: LazyLock<ControlPlane> = LazyLock::new(|| {
+    let plane = ControlPlane::start().unwrap();
+    plane.install_crds().unwrap();
     for name in [NAMESPACE, "c-net", "c-web", "p-shop", "k-shop", "r"] {
         plane.kubectl(["create", "namespace", name]).unwrap().success().unwrap();
     }
-    let plane = Arc::new(Plane { plane, _until_dropped: until_dropped });
-    *shared = Arc::downgrade(&plane);
     plane
-}
+});
 
 /// What a watch would know: told by the test.
 #[derive(Debug, Default)]
@@ -80,10 +52,12 @@ impl PoolBook for Book {
     }
 }
 
-/// A control plane, a client of it, and names that no other test has.
+/// Connections to the control plane, and names that no other test has.
 #[derive(Clone, Debug)]
 pub(crate) struct Bed {
-    pub(crate) plane: Arc<Plane>,
+    /// Who makes what a test needs, with all rights.
+    pub(crate) admin: Cluster,
+    /// What stores use, with an agent's rights.
     pub(crate) cluster: Cluster,
     mark: u64,
 }
@@ -91,9 +65,10 @@ pub(crate) struct Bed {
 impl Bed {
     pub(crate) async fn new() -> Self {
         static MARKS: AtomicU64 = AtomicU64::new(0);
-        let plane = tokio::task::spawn_blocking(plane).await.unwrap();
-        let cluster = connect(config(&plane).await);
-        Self { plane, cluster, mark: MARKS.fetch_add(1, Ordering::Relaxed) }
+        let plane = tokio::task::spawn_blocking(|| &*PLANE).await.unwrap();
+        let admin = connect(config(&plane.kubeconfig()).await.unwrap());
+        let cluster = connect(agent_config().await);
+        Self { admin, cluster, mark: MARKS.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// A name of this test's own.
@@ -128,13 +103,13 @@ impl Bed {
         let name = self.name(name);
         let fields = if subnet.contains(':') { PoolFields { gateway: None, ..fields } } else { fields };
         let pool = SpiderIPPool::new(&name, IPPoolSpec::from(&fields.normalised()));
-        self.cluster.create::<SpiderIPPool>(Named::cluster(&name), &pool, soon()).await.unwrap();
+        self.admin.create::<SpiderIPPool>(Named::cluster(&name), &pool, soon()).await.unwrap();
         name
     }
 
     /// A pool as it is stored, with everything in it.
     pub(crate) async fn stored(&self, pool: &str) -> Value {
-        self.cluster.get_as::<SpiderIPPool, Value>(Named::cluster(pool), soon()).await.unwrap()
+        self.admin.get_as::<SpiderIPPool, Value>(Named::cluster(pool), soon()).await.unwrap()
     }
 
     /// The text of a pool's records.
@@ -149,7 +124,7 @@ impl Bed {
             (Some(there), Value::Object(status)) => there.extend(status.clone()),
             _ => object["status"] = status,
         }
-        self.cluster.replace_status::<SpiderIPPool>(Named::cluster(pool), &object, soon()).await.unwrap();
+        self.admin.replace_status::<SpiderIPPool>(Named::cluster(pool), &object, soon()).await.unwrap();
     }
 
     pub(crate) fn pod(&self, name: &str) -> Owner {
@@ -160,7 +135,7 @@ impl Bed {
     /// The endpoint of an owner as it is stored.
     pub(crate) async fn endpoint(&self, owner: &Owner) -> Option<SpiderEndpoint> {
         let named = Named::within(owner.scope(), owner.name());
-        match self.cluster.get::<SpiderEndpoint>(named, soon()).await {
+        match self.admin.get::<SpiderEndpoint>(named, soon()).await {
             Ok(endpoint) => Some(endpoint),
             Err(error) if error.is_not_found() => None,
             Err(error) => panic!("{error:?}"),
@@ -179,9 +154,10 @@ pub(crate) fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(30))
 }
 
-pub(crate) async fn config(plane: &Plane) -> kube::Config {
-    let file = Kubeconfig::read_from(plane.plane.kubeconfig()).unwrap();
-    kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap()
+/// How an agent connects.
+pub(crate) async fn agent_config() -> kube::Config {
+    let kubeconfig = tokio::task::spawn_blocking(|| PLANE.agent_kubeconfig().unwrap()).await.unwrap();
+    config(&kubeconfig).await.unwrap()
 }
 
 pub(crate) fn connect(config: kube::Config) -> Cluster {

@@ -8,7 +8,7 @@ use ipam_k8s::client::{Deadline, Failure, List, Named, Verb};
 use ipam_k8s::crd::{IPPoolSpec, SpiderIPPool};
 use serde_json::json;
 
-use crate::bed::{Bed, config, soon};
+use crate::bed::{Bed, agent_config, soon};
 use crate::proxy::{Fate, Proxy};
 
 const POOLS: &str = "spiderippools";
@@ -17,7 +17,7 @@ const STATUS: &str = "spiderippools/status";
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_made_read_changed_and_deleted() {
     let bed = Bed::new().await;
-    let (cluster, name) = (&bed.cluster, bed.pool("life", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await);
+    let (cluster, name) = (&bed.admin, bed.pool("life", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await);
     let named = Named::cluster(&name);
     let read: SpiderIPPool = cluster.get(named, soon()).await.unwrap();
     assert_eq!(read.spec.ips, ["10.16.0.10-10.16.0.19"]);
@@ -63,7 +63,7 @@ async fn what_the_schema_refuses_is_rejected() {
     let name = bed.name("bad");
     let spec = IPPoolSpec { ip_version: Some(5), subnet: "10.16.0.0/24".to_owned(), ..IPPoolSpec::default() };
     let pool = SpiderIPPool::new(&name, spec);
-    let error = bed.cluster.create::<SpiderIPPool>(Named::cluster(&name), &pool, soon()).await.unwrap_err();
+    let error = bed.admin.create::<SpiderIPPool>(Named::cluster(&name), &pool, soon()).await.unwrap_err();
     assert!(matches!(error.failure, Failure::Invalid(_)) && error.class() == Class::Rejected, "{error:?}");
 }
 
@@ -100,7 +100,7 @@ async fn lists_are_read_in_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_repeated_but_after_429() {
     let bed = Bed::new().await;
-    let proxy = Proxy::start(config(&bed.plane).await).await;
+    let proxy = Proxy::start(agent_config().await).await;
     let cluster = proxy.cluster();
     let name = bed.pool("once", "10.16.0.0/24", "10.16.0.10-10.16.0.19").await;
     let named = Named::cluster(&name);

@@ -57,7 +57,7 @@ impl<S: AsyncStore> Trials<S> {
         for pool in &setup.pools {
             let name = format!("{prefix}{}", pool.name());
             let object = SpiderIPPool::new(&name, IPPoolSpec::from(pool.fields()));
-            self.bed.cluster.create::<SpiderIPPool>(Named::cluster(&name), &object, soon()).await.unwrap();
+            self.bed.admin.create::<SpiderIPPool>(Named::cluster(&name), &object, soon()).await.unwrap();
             specs.push(Arc::new(PoolSpec::new(&name.parse().unwrap(), pool.fields()).unwrap()));
         }
         if self.is_watched {
@@ -74,17 +74,13 @@ impl<S: AsyncStore> Trials<S> {
                 &name,
                 ReservedIPSpec { ip_version: Some(family.number().into()), ips },
             );
-            self.bed
-                .cluster
-                .create::<SpiderReservedIP>(Named::cluster(&name), &object, soon())
-                .await
-                .unwrap();
+            self.bed.admin.create::<SpiderReservedIP>(Named::cluster(&name), &object, soon()).await.unwrap();
         }
         Arc::new(ColdBook)
     }
 
     async fn clear(&self) {
-        let cluster = &self.bed.cluster;
+        let cluster = &self.bed.admin;
         let prefix = format!("zz-{}-", self.kind);
         for pool in cluster.list_metadata::<SpiderIPPool>(List::default(), soon()).await.unwrap().items {
             let name = pool.name.unwrap();

@@ -16,7 +16,7 @@ use crate::bed::{Bed, addresses, allocate, new_pod, request, soon};
 /// The object as it is stored, without what every object has.
 async fn stored(bed: &Bed, owner: &Owner) -> Value {
     let named = Named::within(owner.scope(), owner.name());
-    let mut value = bed.cluster.get_as::<SpiderEndpoint, Value>(named, soon()).await.unwrap();
+    let mut value = bed.admin.get_as::<SpiderEndpoint, Value>(named, soon()).await.unwrap();
     let metadata = value["metadata"].as_object_mut().unwrap();
     for field in ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"] {
         metadata.remove(field);
@@ -130,7 +130,7 @@ async fn a_pod_of_an_old_name_gets_its_own_and_the_old_object_goes() {
     // It is on its way out, and only its finalizer keeps it.
     let named = Named::within(first.scope(), first.name());
     let old = bed.endpoint(&first).await.unwrap().metadata.uid;
-    bed.cluster.delete::<SpiderEndpoint>(named, None, None, soon()).await.unwrap();
+    bed.admin.delete::<SpiderEndpoint>(named, None, None, soon()).await.unwrap();
     let _draft = store.draft(&second, new_pod(&second));
     let allocation = allocate(&store, request(&second, "eth0", &[&v4], &[])).await.unwrap();
     assert_eq!(addresses(&allocation), ["10.16.0.11"]);
@@ -167,7 +167,7 @@ async fn entries_that_name_nothing_are_replaced_and_what_is_foreign_stays() {
             }
         });
         let named = Named::within(pod.scope(), pod.name());
-        bed.cluster.create::<SpiderEndpoint>(named, &object, soon()).await.unwrap();
+        bed.admin.create::<SpiderEndpoint>(named, &object, soon()).await.unwrap();
         let store = bed.store();
         let _draft = store.draft(&pod, EndpointDraft::new(&pod, "n1"));
         let allocation = allocate(&store, request(&pod, "eth0", &[&v4], &[])).await.unwrap();

@@ -91,7 +91,7 @@ async fn a_spec_that_breaks_the_rules_is_named() {
     let name = bed.name("bad");
     let spec = IPPoolSpec { subnet: "10.16.0.0/33".to_owned(), ..IPPoolSpec::default() };
     let object = SpiderIPPool::new(&name, spec);
-    bed.cluster.create::<SpiderIPPool>(Named::cluster(&name), &object, soon()).await.unwrap();
+    bed.admin.create::<SpiderIPPool>(Named::cluster(&name), &object, soon()).await.unwrap();
     let good = bed.pool("good", "10.17.0.0/24", "10.17.0.10-10.17.0.19").await;
     let store = bed.store();
     let record = Record { address: "10.16.0.10".parse().unwrap(), owner: bed.pod("a"), stamp: None };

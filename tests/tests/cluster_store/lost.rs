@@ -7,11 +7,11 @@ use ipam_k8s::store::{ClusterStore, ClusterStoreError, StoreOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bed::{Bed, Book, addresses, allocate, config, new_pod, request};
+use crate::bed::{Bed, Book, addresses, agent_config, allocate, new_pod, request};
 use crate::proxy::{Fate, Proxy};
 
-async fn proxied(bed: &Bed) -> (Proxy, ClusterStore) {
-    let proxy = Proxy::start(config(&bed.plane).await).await;
+async fn proxied() -> (Proxy, ClusterStore) {
+    let proxy = Proxy::start(agent_config().await).await;
     let mut options = StoreOptions::default();
     options.call_timeout = Duration::from_secs(3);
     let store = ClusterStore::new(proxy.cluster(), Arc::new(Book::default()), options);
@@ -23,7 +23,7 @@ async fn proxied(bed: &Bed) -> (Proxy, ClusterStore) {
 async fn a_write_whose_answer_is_lost_is_found_by_the_retry() {
     let bed = Bed::new().await;
     let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
-    let (proxy, store) = proxied(&bed).await;
+    let (proxy, store) = proxied().await;
     let fates = [
         Fate::Stored(StatusCode::GATEWAY_TIMEOUT, ""),
         Fate::Cut,
@@ -59,7 +59,7 @@ async fn a_write_whose_answer_is_lost_is_found_by_the_retry() {
 async fn an_unknown_outcome_is_said_and_what_was_known_is_forgotten() {
     let bed = Bed::new().await;
     let v4 = bed.pool("v4", "10.16.0.0/24", "10.16.0.10-10.16.0.99").await;
-    let (proxy, store) = proxied(&bed).await;
+    let (proxy, store) = proxied().await;
     let take = |name: &str, address: &str| {
         let record = Record { address: address.parse().unwrap(), owner: bed.pod(name), stamp: None };
         Change::Pool {

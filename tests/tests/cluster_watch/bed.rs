@@ -1,35 +1,22 @@
 //! One control plane for all tests of this binary, which take turns: they count requests about the whole cluster.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipam_core::PoolName;
 use ipam_k8s::client::{Cluster, ClusterOptions, Counts, Deadline, Named, Verb};
 use ipam_k8s::crd::SpiderIPPool;
 use ipam_k8s::watch::{Known, PoolSeen, Source, SourceState, WatchOptions};
-use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
+use spiderpool_tests::connection::config;
 use spiderpool_tests::control_plane::ControlPlane;
-
-use crate::rights;
 
 /// Longest wait for anything that is to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-static PLANE: LazyLock<Plane> = LazyLock::new(|| {
-    let (sender, receiver) = mpsc::channel();
-    // Its programs end with the thread that started them, and a test's thread ends with the test.
-    std::thread::spawn(move || {
-        sender.send(Plane::start()).unwrap();
-        loop {
-            std::thread::park();
-        }
-    });
-    receiver.recv().unwrap()
-});
+static PLANE: LazyLock<Plane> = LazyLock::new(Plane::start);
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The control plane, with our definitions and an account as an agent has it.
@@ -41,46 +28,30 @@ pub(crate) struct Plane {
 impl Plane {
     fn start() -> Self {
         let plane = ControlPlane::start().unwrap();
-        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ipam-k8s/crds");
-        plane.kubectl(["apply", "--server-side", "-f", crds.to_str().unwrap()]).unwrap().success().unwrap();
-        let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-        plane.kubectl(wait).unwrap().success().unwrap();
-        plane.apply(rights::AGENT).unwrap();
-        let token = plane.kubectl(["create", "token", "agent"]).unwrap().success().unwrap();
-        let admin = std::fs::read_to_string(plane.kubeconfig()).unwrap();
-        let agent = plane.folder().join("kubeconfig-of-an-agent");
-        let users = admin.find("users:").unwrap();
-        let contexts = admin.find("contexts:").unwrap();
-        let user = format!("users: [{{name: admin, user: {{token: {}}}}}]\n", token.trim());
-        std::fs::write(&agent, format!("{}{user}{}", &admin[..users], &admin[contexts..])).unwrap();
-        let plane = Self { plane, agent };
+        plane.install_crds().unwrap();
+        let agent = plane.agent_kubeconfig().unwrap();
         for node in ["n1", "n2"] {
             let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {"zone": node}}});
-            plane.plane.apply(&node.to_string()).unwrap();
+            plane.apply(&node.to_string()).unwrap();
         }
-        plane
-    }
-
-    async fn config(&self, file: &Path) -> Config {
-        let kubeconfig = Kubeconfig::read_from(file).unwrap();
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+        Self { plane, agent }
     }
 
     /// A connection with the rights of an agent.
     pub(crate) async fn agent(&self) -> Cluster {
-        Cluster::new(self.config(&self.agent).await, &options()).unwrap()
+        Cluster::new(config(&self.agent).await.unwrap(), &options()).unwrap()
     }
 
     /// The same through another address.
     pub(crate) async fn agent_through(&self, address: std::net::SocketAddr) -> Cluster {
-        let mut config = self.config(&self.agent).await;
+        let mut config = config(&self.agent).await.unwrap();
         config.cluster_url = format!("https://{address}").parse().unwrap();
         Cluster::new(config, &options()).unwrap()
     }
 
     /// A connection that may do everything.
     pub(crate) async fn admin(&self) -> Cluster {
-        Cluster::new(self.config(&self.plane.kubeconfig()).await, &options()).unwrap()
+        Cluster::new(config(&self.plane.kubeconfig()).await.unwrap(), &options()).unwrap()
     }
 }
 

@@ -13,5 +13,4 @@ mod gate;
 mod machines;
 mod objects;
 mod pools;
-mod rights;
 mod workloads;
