@@ -1,7 +1,7 @@
 //! Warnings on pods: what `kubectl describe pod` says of a pod that gets no address. Feature `client`.
 //!
-//! The kubelet tries an ADD again and again, so that a warning that comes again is counted in the event that is there, at most once in
-//! [`REPEATED_AFTER`]. Nobody waits for an event: what cannot be sent soon is left out, since the next try says it again.
+//! The kubelet tries an ADD again and again: a warning that comes again is counted in the event that is there, and
+//! written again only after a while. Nobody waits for an event: what cannot be sent soon is left out, since the next try says it again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::client::{Cluster, Deadline, Named};
 use crate::meta::Meta;
 
-/// How often an event is written that comes again.
+/// How often an agent writes an event that comes again.
 pub const REPEATED_AFTER: Duration = Duration::from_secs(30);
 
 /// As long as a message may be (`validation.ValidateEventCreate` of the API server refuses more).
@@ -54,12 +54,13 @@ struct Sent {
 }
 
 impl PodEvents {
-    /// Starts to send. `component` and `host` are the event's source. Wants a runtime of tokio.
+    /// Starts to send. `component` and `host` are the event's source; an event that comes again is written at most once in
+    /// `repeated_after`. Wants a runtime of tokio.
     #[must_use]
-    pub fn start(cluster: Cluster, component: &str, host: &str) -> Self {
+    pub fn start(cluster: Cluster, component: &str, host: &str, repeated_after: Duration) -> Self {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let source = json!({"component": component, "host": host});
-        tokio::spawn(send_all(cluster, source, waiting));
+        tokio::spawn(send_all(cluster, source, repeated_after, waiting));
         Self(sender)
     }
 
@@ -84,7 +85,12 @@ fn shortened(message: &str) -> &str {
     message.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
-async fn send_all(cluster: Cluster, source: Value, mut waiting: mpsc::Receiver<Warning>) {
+async fn send_all(
+    cluster: Cluster,
+    source: Value,
+    repeated_after: Duration,
+    mut waiting: mpsc::Receiver<Warning>,
+) {
     let mut sent: BTreeMap<Warning, Sent> = BTreeMap::new();
     while let Some(warning) = waiting.recv().await {
         if sent.len() >= REMEMBERED_MAX {
@@ -95,7 +101,7 @@ async fn send_all(cluster: Cluster, source: Value, mut waiting: mpsc::Receiver<W
             && now.duration_since(known.first) < FORGOTTEN_AFTER
         {
             known.count = known.count.saturating_add(1);
-            if now.duration_since(known.last) < REPEATED_AFTER {
+            if now.duration_since(known.last) < repeated_after {
                 continue;
             }
             known.last = now;

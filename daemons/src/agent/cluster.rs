@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
-use ipam_k8s::events::PodEvents;
+use ipam_k8s::events::{PodEvents, REPEATED_AFTER};
 use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind};
 use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
@@ -61,7 +61,7 @@ pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let mut live = start.live;
     let of_now = ipam_settings(&settings, &live.borrow_and_update());
     let ipam = ipam::Ipam::new(calls.clone(), known, store, of_now);
-    ipam.tell_pods(PodEvents::start(calls, "spiderpool-agent", &settings.node_name));
+    ipam.tell_pods(PodEvents::start(calls, "spiderpool-agent", &settings.node_name, REPEATED_AFTER));
     tokio::spawn(follow(ipam.clone(), settings, live.clone()));
     Ok(Arc::new(ClusterIpam { ipam, live }))
 }

@@ -3,158 +3,17 @@
 //! Requests are asserted one by one. `docs/reference/costs.md` is written from the same rows: with `UPDATE_DOCS=1` anew, otherwise it
 //! is held against them (its bytes are of the run that wrote it).
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops at the first surprise; the lints spare test functions only"
-)]
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use ipam_k8s::client::{Cluster, ClusterOptions, Count, Counts, Deadline, Verb};
-use ipam_k8s::ipam::{AddRequest, Answer, DelRequest, Ipam, IpamSettings};
-use ipam_k8s::store::{ClusterStore, StoreOptions};
-use ipam_k8s::watch::{Known, Source, WatchOptions};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams};
-use kube::{Api, Client, Config};
-use serde_json::{Value, json};
-use spiderpool_tests::control_plane::ControlPlane;
+use ipam_k8s::client::{Count, Counts, Verb};
+use ipam_k8s::watch::Source;
+use serde_json::Value;
 
-/// Longer than a busy machine needs for anything here.
-const WITHIN: Duration = Duration::from_secs(60);
-
-/// A control plane with two pools, and who makes pods in it.
-struct Bed {
-    plane: ControlPlane,
-    pods: Api<Pod>,
-}
-
-/// An agent on the node `n1`.
-struct Agent {
-    calls: Cluster,
-    ipam: Ipam,
-}
-
-async fn config(path: &Path) -> Config {
-    let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
-    Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap()
-}
-
-fn deadline() -> Deadline {
-    Deadline::after(WITHIN)
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + WITHIN;
-    while !holds() {
-        assert!(Instant::now() < end, "waited for: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-impl Bed {
-    async fn new() -> Self {
-        let plane = ControlPlane::start().unwrap();
-        plane.install_crds().unwrap();
-        plane.apply("{apiVersion: v1, kind: Node, metadata: {name: n1}}").unwrap();
-        for (name, version, subnet, ips) in [
-            ("p4", 4, "10.6.0.0/16", "10.6.0.10-10.6.2.250"),
-            ("p6", 6, "fd00:6::/64", "fd00:6::10-fd00:6::ffff"),
-        ] {
-            plane
-                .apply(&format!(
-                    "{{apiVersion: spiderpool.spidernet.io/v2beta1, kind: SpiderIPPool, metadata: {{name: {name}}}, \
-                     spec: {{ipVersion: {version}, subnet: '{subnet}', ips: ['{ips}']}}}}"
-                ))
-                .unwrap();
-        }
-        let admin = Client::try_from(config(&plane.kubeconfig()).await).unwrap();
-        Self { plane, pods: Api::namespaced(admin, "default") }
-    }
-
-    async fn agent(&self) -> Agent {
-        let own = config(&self.plane.agent_kubeconfig().unwrap()).await;
-        let options = ClusterOptions::new("agent-costs/0.1.0");
-        let calls = Cluster::new(own.clone(), &options).unwrap();
-        let watches = Cluster::new(own, &options).unwrap();
-        let known = Known::start(calls.clone(), &watches, WatchOptions::new("n1"));
-        let store =
-            Arc::new(ClusterStore::new(calls.clone(), Arc::new(known.clone()), StoreOptions::default()));
-        known.tell(&store);
-        assert!(known.is_ready(deadline()).await);
-        let ipam = Ipam::new(calls.clone(), known, store, IpamSettings::new("spiderpool"));
-        Agent { calls, ipam }
-    }
-
-    async fn pod(&self, name: &str, pools: &str) {
-        let pod = json!({
-            "metadata": {"name": name, "annotations": {"ipam.spidernet.io/ippool": pools}},
-            "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "example.com/c:1"}]}
-        });
-        self.pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
-    }
-
-    /// The DEL of a pod, as long as it is there.
-    async fn del_of(&self, name: &str) -> DelRequest {
-        DelRequest {
-            nic: "eth0".to_owned(),
-            namespace: "default".to_owned(),
-            pod: name.to_owned(),
-            uid: self.pods.get(name).await.unwrap().metadata.uid.unwrap(),
-        }
-    }
-
-    async fn delete(&self, name: &str) {
-        self.pods.delete(name, &DeleteParams::default().grace_period(0)).await.unwrap();
-    }
-
-    /// The records of a pool.
-    fn records(&self, pool: &str) -> String {
-        let asked =
-            self.plane.kubectl(["get", "spiderippool", pool, "-o", "jsonpath={.status.allocatedIPs}"]);
-        asked.unwrap().success().unwrap()
-    }
-}
-
-impl Agent {
-    async fn heard_of(&self, names: &[String]) {
-        until("the agent hears of its pods", || {
-            let known: BTreeSet<String> =
-                self.ipam.known().pods().iter().map(|pod| pod.meta.name.clone()).collect();
-            names.iter().all(|name| known.contains(name))
-        })
-        .await;
-    }
-
-    async fn add(&self, name: &str) -> Answer {
-        let request = AddRequest {
-            nic: "eth0".parse().unwrap(),
-            namespace: "default".to_owned(),
-            pod: name.to_owned(),
-            uid: String::new(),
-            default_v4: Vec::new(),
-            default_v6: Vec::new(),
-            clean_gateway: false,
-        };
-        self.ipam.add(&request, deadline()).await.unwrap()
-    }
-
-    async fn del(&self, request: &DelRequest) {
-        self.ipam.del(request, deadline()).await.unwrap();
-    }
-
-    /// What a piece of work asks of the API server, below any retry.
-    async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, Counts) {
-        let before = self.calls.traffic().counts();
-        let done = work.await;
-        (done, self.calls.traffic().counts().since(&before))
-    }
-}
+use crate::bed::{Agent, Bed, until};
 
 /// The rows of `docs/reference/costs.md`.
 #[derive(Default)]
@@ -200,7 +59,7 @@ fn without_bytes(text: &str) -> Vec<&str> {
 const HEAD: &str = "\
 # What an ADD and a DEL cost
 
-Requests of an agent to the API server, counted below any retry, with its watches open. `tests/tests/agent_costs.rs` asserts each line against \
+Requests of an agent to the API server, counted below any retry, with its watches open. `tests/tests/cluster_agent/costs.rs` asserts each line against \
 a real kube-apiserver and writes this page; the bytes are those of the bodies in the run that wrote it, sent / received.
 
 | what | requests | bytes |
@@ -208,9 +67,8 @@ a real kube-apiserver and writes this page; the bytes are those of the bodies in
 ";
 
 const TAIL: &str = "
-- A request more comes where another agent has written the pool in between and this one is told of a conflict: it reads the pool again. An agent \
-that has heard of the write reads the pool before, and has no conflict.
-- Pools are read in single requests when they are named, and their status is not watched; endpoints are not watched at all.
+- An agent that has not heard yet of another one's write meets a conflict: it reads the pool and writes it again, two requests more.
+- The spec of a pool is read when it changes, its status only where a request needs it. Endpoints are not watched.
 - The Go original: ADD GET + PUT for each NIC and family, and one write of the endpoint; DEL GET Pod, GET endpoint, GET + PUT for each pool, and \
 a patch. Its caches hold all pods, pools and endpoints of the cluster on each node.
 ";
