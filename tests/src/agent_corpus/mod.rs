@@ -59,11 +59,13 @@ pub struct Replayed {
     pub name: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// What a scraper got of its agent afterwards.
+    pub metrics: String,
 }
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, name, outcome } = self;
+        let Self { file, name, outcome, .. } = self;
         match outcome {
             Outcome::AsRecorded => write!(f, "{file}/{name}: as recorded"),
             Outcome::Mended(difference) => write!(f, "{file}/{name}: mended: {difference}"),
@@ -104,18 +106,11 @@ impl Stage {
         let mut replayed = Vec::new();
         for case in cases.iter().filter(|case| wanted(&case.name)) {
             let outcome = self.replay(file, case).await?;
-            replayed.push(Replayed { file: file.to_owned(), name: case.name.clone(), outcome });
+            let (_, agent) = self.agent.as_ref().context("an agent")?;
+            let (file, name, metrics) = (file.to_owned(), case.name.clone(), agent.metrics().await?);
+            replayed.push(Replayed { file, name, outcome, metrics });
         }
         Ok(replayed)
-    }
-
-    /// What a scraper gets of the agent of the last case.
-    ///
-    /// # Errors
-    /// There was no case, or no answer.
-    pub async fn metrics(&self) -> Result<String> {
-        let (_, agent) = self.agent.as_ref().context("an agent")?;
-        agent.metrics().await
     }
 
     async fn replay(&mut self, file: &str, case: &Case) -> Result<Outcome> {
