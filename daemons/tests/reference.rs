@@ -5,21 +5,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a page that is not as expected fails its test")]
 
+mod page;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use page::{is_generated, root};
+
 const PAGE: &str = "docs/reference/cli.md";
-const BEGIN: &str = "<!-- generated: begin -->\n";
-const END: &str = "<!-- generated: end -->\n";
 
 /// What stands below every command, and is shown once.
 const COMMON: &str = "\nFor every command:\n";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn ctl(args: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiderpoolctl"));
@@ -71,20 +69,7 @@ fn section(command: &[&str], text: &mut String) {
 
 #[test]
 fn the_page_has_the_help_of_every_command() {
-    let path = root().join(PAGE);
-    let page = fs::read_to_string(&path).unwrap();
-    let (head, rest) = page.split_once(BEGIN).unwrap();
-    let (shown, tail) = rest.split_once(END).unwrap();
-    let wanted = generated();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{head}{BEGIN}{wanted}{END}{tail}")).unwrap();
-        return;
-    }
-    let differs = shown.lines().zip(wanted.lines()).find(|(shown, wanted)| shown != wanted);
-    assert!(
-        shown == wanted,
-        "{PAGE} is not what the program prints, first at {differs:?}; update it with UPDATE_DOCS=1 cargo test -p spiderpool-daemons --test reference"
-    );
+    is_generated(PAGE, &generated(), "reference");
 }
 
 /// All pages of Markdown.

@@ -16,6 +16,7 @@
 //! | [`podman`] | real containers without an image |
 //! | [`cnitool`] | real libcni from the command line |
 //! | [`store`] | what `spiderpoolctl` says a store holds, and checks on it |
+//! | [`recorded`] | when an answer is the recorded one |
 //! | [`seed`] | random choices that a seed replays |
 //! | [`golden`] | recorded answers of the Go original, replayed against the rules of `ipam-core` |
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ pub mod golden;
 pub mod network;
 pub mod plugin;
 pub mod podman;
+pub mod recorded;
 pub mod seed;
 pub mod store;
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::bed::{Act, Bed, Seen, root};
+use crate::bed::{Act, Bed, Seen};
+use crate::page::root;
 use spiderpool_daemons::agent::ipam::Refusal;
 
 /// The client, built by the Go of this machine, or why it cannot be.

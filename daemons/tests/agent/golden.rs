@@ -9,7 +9,8 @@ use ipam_k8s::ipam::{Answer as Given, AnswerIp, AnswerRoute, CoordinatorConfig};
 use serde_json::Value;
 use spiderpool_daemons::agent::ipam::{Allocated, PodRef, Refusal, RefusalCode, WorkloadEndpoint};
 
-use crate::bed::{Act, Bed, eventually, go_request, root};
+use crate::bed::{Act, Bed, eventually, go_request};
+use crate::page::root;
 
 /// Codes that only what stands behind the API gives.
 const BEHIND: [u64; 5] = [200, 404, 500, 521, 522];

@@ -13,6 +13,8 @@ mod goclient;
 mod golden;
 mod http;
 mod metrics;
+#[path = "../page/mod.rs"]
+mod page;
 mod process;
 mod reference;
 mod seam;

@@ -10,7 +10,8 @@ use ipam_k8s::observe::Observer;
 use spiderpool_daemons::agent::ipam::{Cause, Refusal};
 use spiderpool_daemons::agent::metrics::Metrics;
 
-use crate::bed::{Act, Bed, go_request, root, tcp};
+use crate::bed::{Act, Bed, go_request, tcp};
+use crate::page::root;
 use crate::wire::ADD;
 
 const SNAPSHOT: &str = "daemons/tests/agent/metrics.snap";

@@ -2,17 +2,13 @@
 //!
 //! `UPDATE_DOCS=1 cargo test -p spiderpool-daemons --test agent` writes the page's generated part anew.
 
-use std::fs;
-
 use spiderpool_daemons::agent::metrics::{MetricKind, Metrics};
 use spiderpool_daemons::agent::pages;
 use spiderpool_daemons::agent::settings::{KEYS, Use, VARIABLES, VariableKind};
 
-use crate::bed::root;
+use crate::page::is_generated;
 
 const PAGE: &str = "docs/reference/agent.md";
-const BEGIN: &str = "<!-- generated: begin -->\n";
-const END: &str = "<!-- generated: end -->\n";
 
 /// A text as a table shows it, in code; a dash for none.
 fn code(text: &str) -> String {
@@ -68,18 +64,5 @@ fn generated() -> String {
 
 #[test]
 fn the_page_is_what_the_agent_has() {
-    let path = root().join(PAGE);
-    let page = fs::read_to_string(&path).unwrap();
-    let (head, rest) = page.split_once(BEGIN).unwrap();
-    let (shown, tail) = rest.split_once(END).unwrap();
-    let wanted = generated();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{head}{BEGIN}{wanted}{END}{tail}")).unwrap();
-        return;
-    }
-    let differs = shown.lines().zip(wanted.lines()).find(|(shown, wanted)| shown != wanted);
-    assert!(
-        shown == wanted,
-        "{PAGE} is not what the agent has, first at {differs:?}; update it with UPDATE_DOCS=1 cargo test -p spiderpool-daemons --test agent"
-    );
+    is_generated(PAGE, &generated(), "agent");
 }

@@ -6,11 +6,12 @@
 //! Of endpoints the pod's uid and node, the workload and the entries count: owners, finalizers and labels are kept by the API server.
 //! Of pools their records count, in the end to the byte of the text that they are written as, and the number of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use ipam_core::Addr;
 use serde_json::Value;
+use spiderpool_tests::recorded::{begins, unordered};
 
 use crate::auto_pool::created;
 use crate::calls::Answer;
@@ -140,43 +141,4 @@ fn records<T>(world: &World, of: impl Fn(String, String) -> T) -> BTreeMap<Strin
         all.entry(pool.to_string()).or_default().insert(record.address.to_string(), record_of);
     }
     all
-}
-
-/// Lists are sets here, and a list of nothing is nothing.
-fn unordered(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(unordered).collect();
-            items.sort_by_key(Value::to_string);
-            items.into()
-        }
-        Value::Object(members) => {
-            members.iter().map(|(key, value)| (key.clone(), unordered(value))).collect()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
-}
-
-/// Whether a text begins with another one, reasons in brackets in any order.
-///
-/// Where the original prints a structure of its own for its authors we say something else, or nothing: in the record that is `${any}`,
-/// or stands at the end.
-fn begins(text: &str, want: &str) -> bool {
-    let (want, _) = want.split_once(": &PodSubnetAnnoConfig{").unwrap_or((want, ""));
-    let mut pieces = want.split("${any}");
-    let mut rest = text.strip_prefix(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        rest = rest.and_then(|rest| Some(rest.split_once(piece)?.1));
-    }
-    if rest.is_some() {
-        return true;
-    }
-    let reasons = |text: &str| -> Option<(String, BTreeSet<String>)> {
-        let (head, list) = text.split_once(": [")?;
-        Some((head.to_owned(), list.strip_suffix(']')?.split(", ").map(str::to_owned).collect()))
-    };
-    match (reasons(text), reasons(want)) {
-        (Some(own), Some(want)) => own == want,
-        _ => false,
-    }
 }
