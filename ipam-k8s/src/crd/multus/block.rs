@@ -104,39 +104,8 @@ impl MacvlanConfig {
     }
 }
 
-/// The block of `ipvlan`.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", default)]
-pub struct IpvlanConfig {
-    /// The host's interfaces; several are bonded first.
-    #[serde(deserialize_with = "null_as_default")]
-    pub master: Vec<String>,
-    /// VLAN of the interface, 0 for none.
-    #[serde(rename = "vlanID", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 4094)))]
-    pub vlan_id: Option<i32>,
-    /// MTU of the interface, in bytes; 0 leaves it to the kernel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("x-default" = 0)))]
-    pub mtu: Option<i32>,
-    /// Name of the RDMA resource that pods ask the kubelet for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rdma_resource_name: Option<String>,
-    /// How several masters are bonded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bond: Option<Bond>,
-    /// Pools for pods that name none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ippools: Option<DefaultPools>,
-}
-
-impl IpvlanConfig {
-    pub(super) fn set_defaults(&mut self) {
-        self.mtu.get_or_insert(0);
-        self.ippools.iter_mut().for_each(DefaultPools::set_defaults);
-    }
-}
+/// The block of `ipvlan`: the fields of `macvlan`.
+pub type IpvlanConfig = MacvlanConfig;
 
 /// The block of `vlan`.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
