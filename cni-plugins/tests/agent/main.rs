@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed assumption fails the test")]
 
 mod answers;
+#[path = "../called/mod.rs"]
+mod called;
 mod check;
 mod config;
 mod failures;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cni_plugins::cni;
@@ -12,6 +10,7 @@ use cni_plugins::spiderpool::Spiderpool;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::called::{self, Outcome};
 use crate::server::{Reply, Seen, Server};
 
 /// A namespace that is there. It is the plugin's own, which `CNI_NETNS_OVERRIDE` allows.
@@ -23,14 +22,6 @@ pub(crate) const ARGS: &str =
 /// The folder of one test.
 pub(crate) struct Node {
     folder: TempDir,
-}
-
-/// What a call came to.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    code: i32,
-    stdout: String,
-    stderr: String,
 }
 
 /// A call of the plugin.
@@ -118,22 +109,7 @@ impl Call {
 
     /// As a runtime does it.
     pub(crate) fn run(self) -> Outcome {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_spiderpool"))
-            .env_clear()
-            .envs(&self.env)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // The plugin may have answered before it has read all.
-        let _ = child.stdin.take().unwrap().write_all(self.stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        Outcome {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        called::call(&self.env, &self.stdin)
     }
 
     /// In this process, with little patience.
@@ -150,28 +126,10 @@ impl Call {
 }
 
 impl Outcome {
-    /// The result of an ADD.
-    #[track_caller]
-    pub(crate) fn result(self) -> Value {
-        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self:?}");
-        assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-
-    /// Success without a word.
-    #[track_caller]
-    pub(crate) fn silent(self) {
-        assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (0, "", ""));
-    }
-
     /// An error with this number; its message without details.
     #[track_caller]
     pub(crate) fn error(self, code: u32) -> String {
-        assert_eq!((self.code, self.stderr.as_str()), (1, ""), "{self:?}");
-        let error: Value = serde_json::from_str(&self.stdout).unwrap();
-        assert_eq!(error["code"], code, "{error}");
-        assert!(error["cniVersion"].is_string());
-        error["msg"].as_str().unwrap().to_owned()
+        self.failure(code)["msg"].as_str().unwrap().to_owned()
     }
 }
 

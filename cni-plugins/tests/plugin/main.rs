@@ -8,6 +8,8 @@
 )]
 
 mod asks;
+#[path = "../called/mod.rs"]
+mod called;
 mod config;
 mod host;
 mod operations;
