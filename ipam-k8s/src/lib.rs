@@ -11,6 +11,7 @@ mod error;
 pub mod events;
 #[cfg(feature = "client")]
 pub mod iaas;
+#[cfg(feature = "client")]
 pub mod ipam;
 mod meta;
 #[cfg(feature = "client")]
