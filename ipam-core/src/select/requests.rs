@@ -21,12 +21,20 @@ impl MadePools {
     pub fn insert(&mut self, nic: Nic, family: Family, pool: &PoolName) {
         self.0.insert((nic, family), pool.to_string());
     }
-}
 
-impl MadePools {
     /// The names of the pools.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
+    }
+
+    fn named<'a>(&'a self, nic: &Nic, family: Family, wanted: &'a PoolsAsked) -> Named<'a> {
+        match wanted {
+            PoolsAsked::Named(names) => Named::Names(names),
+            PoolsAsked::ClusterDefault => Named::Default,
+            PoolsAsked::OfSubnet { .. } => {
+                Named::Names(self.0.get(&(nic.clone(), family)).map_or(&[], std::slice::from_ref))
+            }
+        }
     }
 }
 
@@ -132,17 +140,5 @@ impl NicAsked {
             }
         }
         Ok(false)
-    }
-}
-
-impl MadePools {
-    fn named<'a>(&'a self, nic: &Nic, family: Family, wanted: &'a PoolsAsked) -> Named<'a> {
-        match wanted {
-            PoolsAsked::Named(names) => Named::Names(names),
-            PoolsAsked::ClusterDefault => Named::Default,
-            PoolsAsked::OfSubnet { .. } => {
-                Named::Names(self.0.get(&(nic.clone(), family)).map_or(&[], std::slice::from_ref))
-            }
-        }
     }
 }

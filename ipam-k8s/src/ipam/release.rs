@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipam_core::{AsyncStore as _, Owner, Release, ReleaseRequest, ReleaseScope, run_async};
 
 use super::add::of_drive;
-use super::pipeline::{DelRequest, Ipam, entries_of, of_lookup, of_workload, uid_of};
+use super::pipeline::{DelRequest, Ipam, entries_of, of_lookup, of_store, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
 use crate::client::Deadline;
 use crate::crd::{EndpointAddress, SpiderEndpoint};
@@ -52,7 +52,7 @@ impl Ipam {
         let owner = self.owner_of(namespace, name, uid, pod.as_deref(), deadline).await?;
         let _turn = self.turn(&owner, RequestKind::Release).await;
         let endpoint = self.0.store.inner().endpoint_now(&owner).await;
-        let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
+        let endpoint = endpoint.map_err(|error| of_store("", &error))?;
         let Some(endpoint) = endpoint else {
             // A failed ADD may have left a record without an endpoint. One that is kept for life looks the same when somebody has
             // deleted its endpoint, so its workload is asked.
@@ -80,7 +80,7 @@ impl Ipam {
         }
         if fixed.is_some() {
             let deleted = self.0.store.inner().delete_endpoint(&holder(&owner, &endpoint)).await;
-            deleted.map_err(|error| super::pipeline::of_store("", &error))?;
+            deleted.map_err(|error| of_store("", &error))?;
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Ipam {
         }
         let _turn = self.turn(&owner, RequestKind::Release).await;
         let endpoint = self.0.store.inner().endpoint_now(&owner).await;
-        let endpoint = endpoint.map_err(|error| super::pipeline::of_store("", &error))?;
+        let endpoint = endpoint.map_err(|error| of_store("", &error))?;
         let Some(endpoint) = endpoint else {
             let text = format!(
                 "failed to get SpiderEndpoint '{namespace}/{name}', error: spiderendpoints.spiderpool.spidernet.io {:?} not found",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipam_core::Owner;
 
 use super::coordinator::{CoordinatorConfig, CoordinatorError, DEFAULT_ROUTE_NIC};
-use super::pipeline::{Ipam, of_workload};
+use super::pipeline::{Ipam, of_lookup, of_workload};
 use super::refused::{Refused, RefusedKind};
 use crate::client::{Deadline, List};
 use crate::crd::{SpiderCoordinator, SpiderEndpoint};
@@ -33,7 +33,7 @@ impl Ipam {
             }
             // The endpoint may outlive its pod.
             Err(LookupError::NoPod { .. }) => Owner::pod(namespace, name, "unknown"),
-            Err(error) => return Err(super::pipeline::of_lookup(&error)),
+            Err(error) => return Err(of_lookup(&error)),
         };
         let owner = owner.map_err(|_| none())?;
         self.endpoint(&owner).await?.ok_or_else(none)
