@@ -1,5 +1,8 @@
 //! The steps, in the order they run: cheap checks first, then what needs builds, then what needs the most tools.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use spiderpool_control_plane::{binary, named};
 
@@ -197,8 +200,7 @@ fn fuzz(stage: &mut Stage<'_>) -> Result<()> {
     )?;
     for target in targets.split_whitespace() {
         let findings = stage.workspace.scratch().join("corpus").join(target);
-        std::fs::create_dir_all(&findings)
-            .with_context(|| format!("{}: cannot be made", findings.display()))?;
+        fs::create_dir_all(&findings).with_context(|| format!("{}: cannot be made", findings.display()))?;
         // New inputs go to the first folder, out of the tree; seeds are only read.
         let mut folders = vec![findings];
         let seeds = root.join("fuzz/corpus").join(target);
@@ -227,12 +229,51 @@ fn bench(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 fn package(stage: &mut Stage<'_>) -> Result<()> {
-    // All at once: one alone would look for its unpublished siblings in the registry.
-    let mut args = vec!["package", "--allow-dirty"];
-    for name in stage.workspace.published() {
-        args.extend(["--package", name]);
+    forget_unpacked(&stage.workspace.published().collect::<Vec<_>>())?;
+    // Cargo also takes a compiled crate of a registry to be current for as long as its version is the same.
+    let target = stage.workspace.target().join("package-from-nothing");
+    if target.exists() {
+        fs::remove_dir_all(&target).with_context(|| format!("{}: cannot be deleted", target.display()))?;
     }
-    stage.cargo(args)
+    // All at once: one alone would look for its unpublished siblings in the registry.
+    let mut call = Call::cargo(["package", "--allow-dirty", "--target-dir"]).args([&target]);
+    for name in stage.workspace.published() {
+        call = call.args(["--package", name]);
+    }
+    call.folder(stage.workspace.root()).run(&stage.log, |_| {})
+}
+
+/// Deletes what Cargo has unpacked of our crates from registries that are folders (their names have no host).
+///
+/// `cargo package` puts each crate into such a registry, from which its siblings take it, and unpacks a version once a machine: an earlier run's
+/// source would be built in place of this one's.
+fn forget_unpacked(published: &[&str]) -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set: they tell where Cargo unpacks crates")?;
+    let unpacked = home.join("registry/src");
+    if !unpacked.is_dir() {
+        return Ok(());
+    }
+    let entries = |folder: &Path| {
+        let found = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+        found.with_context(|| format!("{}: cannot be read", folder.display()))
+    };
+    let is_ours = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.rsplit_once('-').is_some_and(|(name, _)| published.contains(&name))
+    };
+    for registry in entries(&unpacked)? {
+        if !registry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('-')) {
+            continue;
+        }
+        for crate_folder in entries(&registry)?.into_iter().filter(|path| is_ours(path)) {
+            fs::remove_dir_all(&crate_folder)
+                .with_context(|| format!("{}: cannot be deleted", crate_folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 impl Stage<'_> {
