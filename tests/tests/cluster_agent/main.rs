@@ -1,4 +1,5 @@
-//! The pipeline of an agent on a real API server, with the account that an agent has: what requests cost, and what pods are told.
+//! The pipeline of an agent on a real API server, with the account that an agent has: what requests cost, what
+//! pods are told, and what a cloud's provider is told of them.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,5 +7,7 @@
 )]
 
 mod bed;
+mod cloud;
 mod costs;
 mod events;
+mod provider;
