@@ -160,8 +160,8 @@ impl Ipam for ClusterIpam {
         let answer = self.ipam.add(&add, Deadline::at(deadline)).await.map_err(refusal)?;
         let live = self.live.borrow();
         Ok(Allocated {
+            is_conflict_detected: live.is_conflict_detected && !answer.is_migrating,
             answer,
-            is_conflict_detected: live.is_conflict_detected,
             is_gateway_detected: live.is_gateway_detected,
         })
     }

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use ipam_core::annotation::{Network, PodAnnotations};
 use ipam_core::select::Slot;
-use ipam_core::{
-    Addr, AsyncStore as _, Attachment, Holding, Holdings, Nic, NicRequest, Owner, Query, View,
-};
+use ipam_core::{Addr, AsyncStore as _, Attachment, Holding, Holdings, Nic, NicRequest, Owner, Query, View};
 
 use super::pipeline::{Ipam, of_store};
 use super::refused::{Refused, RefusedKind};
@@ -107,7 +105,8 @@ impl Ipam {
 
     /// Gives everything back that the owner holds and the cloud has bound. Nothing of it may be freed before.
     pub(super) async fn unbind(&self, leaving: &Leaving<'_>, deadline: Deadline) -> Result<(), Refused> {
-        let goes = |holding: &Holding, _: Option<&Attachment>| holding.record.owner.same_holder(leaving.owner);
+        let goes =
+            |holding: &Holding, _: Option<&Attachment>| holding.record.owner.same_holder(leaving.owner);
         self.unbind_where(leaving, goes, deadline).await
     }
 
@@ -160,7 +159,12 @@ impl Ipam {
             let Some(attachment) = attachment else {
                 // Of an ADD that has failed. Which NIC it was for nobody knows any more; its subnet tells the network.
                 let addresses = vec![(spec.subnet(), address)];
-                unnamed.push(CloudNic { nic: Slot::Position(0).nic(), network: None, addresses, is_bound: false });
+                unnamed.push(CloudNic {
+                    nic: Slot::Position(0).nic(),
+                    network: None,
+                    addresses,
+                    is_bound: false,
+                });
                 continue;
             };
             let nic = &attachment.nic;

@@ -40,7 +40,8 @@ pub struct EndpointDraft {
 
 impl fmt::Debug for EndpointDraft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, controller_type, controller_name, goes_with_pod, is_new, renews, on_clear, .. } = self;
+        let Self { node, controller_type, controller_name, goes_with_pod, is_new, renews, on_clear, .. } =
+            self;
         f.debug_struct("EndpointDraft")
             .field("node", node)
             .field("controller", &(controller_type, controller_name))

@@ -4,9 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ipam_k8s::iaas::{
-    Cloud, HostInterfaces, Parents, Provider as Client, ProviderFields, ProviderSettings,
-};
+use ipam_k8s::iaas::{Cloud, HostInterfaces, Parents, Provider as Client, ProviderFields, ProviderSettings};
 use ipam_k8s::ipam::{Answer, DelRequest, IpamSettings};
 use ipam_k8s::workload::StaticKinds;
 use k8s_openapi::api::core::v1::Pod;
@@ -113,7 +111,8 @@ async fn an_add_binds_both_families_in_one_call_and_a_del_gives_both_back() {
         answer.ips.iter().map(|ip| (ip.vlan, ip.mac.clone())).collect()
     };
     assert_eq!(given(&answer), vec![(100, Some("fa:16:3e:00:00:0a".to_owned())); 2]);
-    let item = |address: &str, subnet: &str| json!({"ipAddress": address, "subnet": subnet, "parentNicMac": PARENT});
+    let item =
+        |address: &str, subnet: &str| json!({"ipAddress": address, "subnet": subnet, "parentNicMac": PARENT});
     let asked = json!({
         "podName": "a", "podNamespace": "default", "podUID": uid, "nodeName": "n1",
         "iaasIPsAllocationRequest": [item("10.6.0.10", "10.6.0.0/16"), item("fd00:6::10", "fd00:6::/64")]
@@ -198,7 +197,10 @@ async fn nothing_is_freed_that_the_cloud_still_has() {
     let gone = all.gone("a").await;
     all.provider.fail(Some(Fault::Refused));
     let text = all.refused_del(&gone).await;
-    assert!(text.starts_with("iaas release failed for 1 IP(s): [10.6.0.10: iaas release API returned"), "{text}");
+    assert!(
+        text.starts_with("iaas release failed for 1 IP(s): [10.6.0.10: iaas release API returned"),
+        "{text}"
+    );
     assert!(all.bed.records("p4").contains("10.6.0.10"), "its record stays");
     all.provider.fail(None);
     all.agent.del(&gone).await;
