@@ -176,7 +176,8 @@ impl Ipam {
         let names: Vec<&str> = asked.pool_names().chain(made.names()).collect();
         let pools = known.catalogue_with(names, deadline).await;
         let pools = pools.map_err(|error| of_lookup(&error))?;
-        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, &settings);
+        let (pod, top, node) = (&served.pod, &served.top, node.as_deref());
+        let subject = subject(pod, top, &namespace, node, &asked, request, &settings);
         let recorded: Vec<Recorded<'_>> = match served.fixed {
             Some(_) => before.iter().map(recorded).collect(),
             None => Vec::new(),

@@ -11,4 +11,5 @@ mod bed;
 mod cloud;
 mod costs;
 mod events;
+mod master;
 mod provider;
