@@ -9,6 +9,7 @@ use ipam_core::{
     Allocate, AllocationRequest, AsyncStore as _, DriveError, Family, Follow, NicRequest, Owner, PoolName,
     StoreError, run_async,
 };
+use ipnet::IpNet;
 
 use super::answer::{Answer, Unclaimed};
 use super::details::PodDetails;
@@ -82,8 +83,12 @@ impl Ipam {
         };
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
         let is_own = endpoint.as_deref().is_some_and(|endpoint| uid_of(endpoint) == served.owner.uid());
-        if served.fixed.is_none() && is_own && self.claimed(served, entries, request).await? {
-            return self.stored(served, request).await;
+        if served.fixed.is_none()
+            && is_own
+            && self.claimed(served, entries, request).await?
+            && let Some(answer) = self.stored(served, request).await?
+        {
+            return Ok(answer);
         }
         let before: &[EndpointAddress] = if is_own || served.fixed.is_some() { entries } else { &[] };
         self.allocate(request, served, before, is_new, deadline).await
@@ -107,13 +112,17 @@ impl Ipam {
         }
     }
 
-    /// The answer of what is stored.
-    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Answer, Refused> {
+    /// The answer of what is stored; none where an address of the NIC cannot be read, so that what is recorded for it is looked for.
+    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Option<Answer>, Refused> {
         let endpoint = self.endpoint(&served.owner).await?;
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
+        let own = entries.iter().find(|entry| entry.interface == request.nic.as_str());
+        if own.is_some_and(|entry| !is_readable(entry)) {
+            return Ok(None);
+        }
         let answer = Answer::new(entries, Unclaimed::Nameless);
         if answer.serves(request.nic.as_str()) {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         let (namespace, name) = (served.owner.scope(), served.owner.name());
         Err(Refused::new(
@@ -231,6 +240,11 @@ fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
             names.join(" ")
         )
     })
+}
+
+/// Whether each address that an entry has is one.
+fn is_readable(entry: &EndpointAddress) -> bool {
+    [&entry.ipv4, &entry.ipv6].into_iter().flatten().all(|address| address.parse::<IpNet>().is_ok())
 }
 
 fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
