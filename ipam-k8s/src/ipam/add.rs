@@ -225,10 +225,9 @@ impl Ipam {
     }
 }
 
-/// What was tried when the store refused, in the words in which an exhausted pool is told.
+/// What was tried when the store refused or came to nothing, in the words in which an exhausted pool is told.
 fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
-    let DriveError::Store(error) = error else { return String::new() };
-    let text = error.to_string();
+    let Some(text) = error.store_error().map(ToString::to_string) else { return String::new() };
     let slots = || nics.iter().flat_map(|nic| [(nic, Family::V4, &nic.v4), (nic, Family::V6, &nic.v6)]);
     let is_meant = |pools: &[PoolName]| pools.iter().any(|pool| text.contains(pool.as_str()));
     let meant = slots().find(|(_, _, pools)| is_meant(pools));
@@ -290,7 +289,10 @@ pub(super) fn kind_of(error: &SelectError) -> RefusedKind {
 pub(super) fn of_drive<E: StoreError>(prefix: &str, error: &DriveError<E>) -> Refused {
     match error {
         DriveError::Store(error) => of_store(prefix, error),
-        DriveError::Deadline { .. } => Refused::of(RefusedKind::Exhausted, prefix, error),
+        // The words by which the original's users and tools know it.
+        DriveError::Deadline { .. } => {
+            Refused::of(RefusedKind::Exhausted, &format!("{prefix}exhaust all retries: "), error)
+        }
         DriveError::Contract | _ => Refused::of(RefusedKind::Internal, prefix, error),
     }
 }

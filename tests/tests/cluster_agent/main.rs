@@ -1,4 +1,5 @@
-//! The pipeline of an agent on a real API server, with the account that an agent has: what requests cost, and what pods are told.
+//! The pipeline of an agent on a real API server, with the account that an agent has: what requests cost, what pods are told, and
+//! what becomes of writes that meet others or whose answers are lost.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,3 +9,7 @@
 mod bed;
 mod costs;
 mod events;
+mod lost;
+#[path = "../cluster_store/proxy.rs"]
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+mod proxy;
