@@ -11,3 +11,4 @@
 
 mod bed;
 mod damaged;
+mod manifests;
