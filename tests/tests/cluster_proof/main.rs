@@ -12,3 +12,4 @@
 mod bed;
 mod damaged;
 mod manifests;
+mod mixed;
