@@ -1,5 +1,6 @@
 //! What gives addresses in a cluster, behind the seam: [`ipam_k8s`] with the settings of the agent.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::Context as _;
 use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
 use ipam_k8s::events::{PodEvents, REPEATED_AFTER};
+use ipam_k8s::iaas::{Cloud, HostInterfaces, Parents, Provider, ProviderSettings};
 use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind};
 use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
@@ -15,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::USER_AGENT;
 use super::cli::Start;
 use super::ipam::{
     AddRequest, Allocated, Cause, ConflictRequest, DelRequest, Ipam, PodRef, Refusal, Sandbox,
@@ -24,6 +27,9 @@ use super::settings::{LiveSettings, Settings};
 
 /// How long the agent waits for its watches at start. It serves without them too, from single reads.
 const WATCHES_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the agent waits for the networks of a cloud's provider at start.
+const NETWORKS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The pipeline of `ipam-k8s` as the API calls it.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ pub struct ClusterIpam {
 pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let settings = start.settings;
     let config = kube::Config::infer().await.context("no cluster is configured")?;
-    let options = ClusterOptions::new(format!("spiderpool-agent/{}", env!("CARGO_PKG_VERSION")));
+    let options = ClusterOptions::new(USER_AGENT);
     let calls = Cluster::new(config.clone(), &options)?;
     // Watches have connections of their own, so that no call waits behind them.
     let watches = Cluster::new(config, &options)?;
@@ -61,9 +67,37 @@ pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let mut live = start.live;
     let of_now = ipam_settings(&settings, &live.borrow_and_update());
     let ipam = ipam::Ipam::new(calls.clone(), known, store, of_now);
+    if let Some(provider) = &settings.iaas {
+        ipam.bind_in(cloud(&calls, provider).await?);
+    }
     ipam.tell_pods(PodEvents::start(calls, "spiderpool-agent", &settings.node_name, REPEATED_AFTER));
     tokio::spawn(follow(ipam.clone(), settings, live.clone()));
     Ok(Arc::new(ClusterIpam { ipam, live }))
+}
+
+/// The provider of the cloud that the node is in, with the interfaces that its networks are on.
+async fn cloud(calls: &Cluster, settings: &ProviderSettings) -> anyhow::Result<Arc<Cloud>> {
+    let provider = Provider::new(settings, USER_AGENT)?;
+    let parents = Parents::new(calls.clone(), HostInterfaces::new(Path::new("/")));
+    match parents.warm(Deadline::after(NETWORKS_WITHIN)).await {
+        Ok(found) => {
+            for (network, mac) in found {
+                match mac {
+                    Ok(mac) => info!(%network, %mac, "a network of the IaaS provider"),
+                    Err(error) => {
+                        let error = format!("{:#}", anyhow::Error::new(error));
+                        info!(%network, error, "a network of the IaaS provider that this node lacks");
+                    }
+                }
+            }
+        }
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::new(error));
+            warn!(error, "the networks of the IaaS provider are read when they are needed");
+        }
+    }
+    info!(url = settings.url(), timeout = ?settings.timeout(), "addresses are bound by an IaaS provider");
+    Ok(Arc::new(Cloud::new(provider, parents)))
 }
 
 /// Takes over what may change while the agent runs.

@@ -36,6 +36,9 @@ pub use self::listen::{ListenError, Peers};
 pub use self::serve::{Listeners, ServeError, serve};
 pub use self::sysctl::SysctlError;
 
+/// What the agent calls itself, to the API server and to the provider of a cloud.
+const USER_AGENT: &str = concat!("spiderpool-agent/", env!("CARGO_PKG_VERSION"));
+
 /// An error with what led to it, for one line.
 struct Chain<'e>(&'e dyn std::error::Error);
 

@@ -12,6 +12,7 @@ use ipam_core::{
 use ipnet::IpNet;
 
 use super::answer::{Answer, Unclaimed};
+use super::cloud::{Binder, Leaving, bind_error};
 use super::details::PodDetails;
 use super::pipeline::{AddRequest, Ipam, entries_of, of_lookup, of_store, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
@@ -32,6 +33,13 @@ struct Served {
     top: TopController,
     fixed: Option<StaticKind>,
     owner: Owner,
+}
+
+impl Served {
+    fn leaving<'a>(&'a self, entries: &'a [EndpointAddress]) -> Leaving<'a> {
+        let Self { pod, owner, .. } = self;
+        Leaving { owner, pod_name: &pod.meta.name, pod: Some(pod), node: &pod.node, entries }
+    }
 }
 
 impl Ipam {
@@ -177,7 +185,12 @@ impl Ipam {
         };
         let nics = asked.keeping(&request.nic, &recorded, keep, &pools, &subject, &made);
         let nics = nics.map_err(|error| Refused::of(kind_of(&error), STANDARD, &error))?;
-        let draft = draft(served, &asked, &nics, routes, is_new);
+        if served.fixed == Some(StaticKind::StatefulSet) {
+            self.unbind_outdated(&served.leaving(before), &nics, deadline).await?;
+        }
+        let slots = nics.iter().zip(asked.nics()).map(|(request, nic)| (&request.nic, nic.slot()));
+        let binder = self.binder(&served.pod, slots, deadline);
+        let draft = draft(served, &asked, &nics, routes, binder, is_new);
         self.take(served, nics, draft, deadline).await?;
         let endpoint = self.endpoint(&served.owner).await?;
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
@@ -212,6 +225,8 @@ impl Ipam {
         wanted.policy = self.settings().policy;
         wanted.cooldown = self.settings().cooldown;
         wanted.seed = self.seed();
+        // What a cloud has been told of is not given to somebody else before it was told again.
+        wanted.keeps_unattached = self.cloud().is_some();
         let store = &self.0.store;
         let _draft = store.inner().draft(&served.owner, draft);
         match run_async(Allocate::new(wanted, store.is_atomic()), store, &self.0.clock).await {
@@ -220,7 +235,10 @@ impl Ipam {
                 let kind = if refusal.is_exhausted() { RefusedKind::UsedOut } else { RefusedKind::Internal };
                 Err(Refused::of(kind, STANDARD, &refusal))
             }
-            Err(error) => Err(of_drive(&format!("{STANDARD}{}", tried(&nics, &error)), &error)),
+            Err(error) => Err(match bind_error(&error) {
+                Some(error) => Refused::of(RefusedKind::Internal, STANDARD, error),
+                None => of_drive(&format!("{STANDARD}{}", tried(&nics, &error)), &error),
+            }),
         }
     }
 }
@@ -259,6 +277,7 @@ fn draft(
     asked: &Asked,
     nics: &[NicRequest],
     routes: Vec<CustomRoute>,
+    binder: Option<Binder>,
     is_new: bool,
 ) -> EndpointDraft {
     let mut draft = EndpointDraft::new(&served.owner, served.pod.node.clone());
@@ -273,7 +292,8 @@ fn draft(
     });
     draft.nameless = nameless.map(|(request, _)| request.nic.clone()).collect();
     let clean = by_request().map(|(request, nic)| (request.nic.clone(), nic.clean_gateway()));
-    draft.details = Some(Arc::new(PodDetails { clean_gateway: clean.collect(), routes }));
+    draft.renews = binder.is_some();
+    draft.details = Some(Arc::new(PodDetails { clean_gateway: clean.collect(), routes, binder }));
     draft
 }
 

@@ -7,6 +7,7 @@
 mod add;
 mod answer;
 mod clock;
+mod cloud;
 mod coordinator;
 mod details;
 mod made;

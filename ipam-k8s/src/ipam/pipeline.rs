@@ -16,6 +16,7 @@ use super::turns::{Turn, Turns};
 use crate::client::{Cluster, Deadline};
 use crate::crd::{EndpointAddress, SpiderEndpoint};
 use crate::events::PodEvents;
+use crate::iaas::Cloud;
 use crate::meta::Meta;
 use crate::observe::RequestKind;
 use crate::store::ClusterStore;
@@ -72,6 +73,7 @@ pub(super) struct Parts {
     pub(super) clock: StoreClock,
     rolls: AtomicU64,
     events: OnceLock<PodEvents>,
+    cloud: OnceLock<Arc<Cloud>>,
 }
 
 impl fmt::Debug for Ipam {
@@ -95,12 +97,23 @@ impl Ipam {
             clock: StoreClock::new(),
             rolls: AtomicU64::new(0),
             events: OnceLock::new(),
+            cloud: OnceLock::new(),
         }))
     }
 
     /// From now on a pod that gets no address is told so in an event. The first call counts.
     pub fn tell_pods(&self, events: PodEvents) {
         _ = self.0.events.set(events);
+    }
+
+    /// From now on a cloud's provider is told of addresses that are taken and freed. To be called before the first request; the first call
+    /// counts.
+    pub fn bind_in(&self, cloud: Arc<Cloud>) {
+        _ = self.0.cloud.set(cloud);
+    }
+
+    pub(super) fn cloud(&self) -> Option<&Arc<Cloud>> {
+        self.0.cloud.get()
     }
 
     pub(super) fn tell_refusal(&self, pod: &Meta, refused: &Refused) {

@@ -78,8 +78,9 @@ impl ClusterStore {
     ) -> Result<Option<SpiderEndpoint>, ClusterStoreError> {
         let mut list = entries(known);
         let held = self.held_of(owner, known, ops).await?;
+        let renews = draft.is_some_and(|draft| draft.renews);
         for op in ops {
-            apply(&mut list, op, |one| held.contains(one));
+            apply(&mut list, op, renews, |one| held.contains(one));
         }
         let sets = ops.iter().any(|op| matches!(op, AttachmentOp::Set(_)));
         if known.is_none() && !sets {

@@ -110,12 +110,18 @@ pub(super) fn entries(endpoint: Option<&SpiderEndpoint>) -> Vec<Entry> {
     ips.into_iter().flatten().enumerate().map(keep).collect()
 }
 
-/// Applies an operation. `is_held`: whether the owner holds a record of this assignment.
-pub(super) fn apply(entries: &mut Vec<Entry>, op: &AttachmentOp, is_held: impl Fn(&Assignment) -> bool) {
+/// Applies an operation. `renews`: a NIC that is set is written anew even where its addresses stay. `is_held`: whether the owner holds a
+/// record of this assignment.
+pub(super) fn apply(
+    entries: &mut Vec<Entry>,
+    op: &AttachmentOp,
+    renews: bool,
+    is_held: impl Fn(&Assignment) -> bool,
+) {
     match op {
         AttachmentOp::Clear => entries.clear(),
         AttachmentOp::Remove(nic) => entries.retain(|entry| !entry.is_of(nic)),
-        AttachmentOp::Set(planned) => set(entries, planned),
+        AttachmentOp::Set(planned) => set(entries, planned, renews),
         AttachmentOp::Forget(address) => {
             let goes = |one: &Assignment| one.address == *address && !is_held(one);
             for entry in entries.iter_mut() {
@@ -136,10 +142,10 @@ pub(super) fn apply(entries: &mut Vec<Entry>, op: &AttachmentOp, is_held: impl F
     }
 }
 
-fn set(entries: &mut Vec<Entry>, planned: &Attachment) {
+fn set(entries: &mut Vec<Entry>, planned: &Attachment, renews: bool) {
     if let Some(entry) = entries.iter_mut().find(|entry| entry.is_of(&planned.nic)) {
         let before = match &*entry {
-            _ if entry.attachment() == Some(planned) => return,
+            _ if entry.attachment() == Some(planned) && !renews => return,
             Entry::Kept(before, _) => Some(before.clone()),
             Entry::New(_, before) => before.clone(),
         };
