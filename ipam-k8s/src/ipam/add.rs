@@ -9,6 +9,7 @@ use ipam_core::{
     Allocate, AllocationRequest, AsyncStore as _, DriveError, Family, Follow, NicRequest, Owner, PoolName,
     StoreError, run_async,
 };
+use ipnet::IpNet;
 
 use super::answer::{Answer, Unclaimed};
 use super::cloud::{Binder, Leaving, bind_error};
@@ -101,8 +102,12 @@ impl Ipam {
         };
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
         let is_own = endpoint.as_deref().is_some_and(|endpoint| uid_of(endpoint) == served.owner.uid());
-        if served.fixed.is_none() && is_own && self.claimed(served, entries, request).await? {
-            return self.stored(served, request).await;
+        if served.fixed.is_none()
+            && is_own
+            && self.claimed(served, entries, request).await?
+            && let Some(answer) = self.stored(served, request).await?
+        {
+            return Ok(answer);
         }
         let before: &[EndpointAddress] = if is_own || served.fixed.is_some() { entries } else { &[] };
         self.allocate(request, served, before, is_new, deadline).await
@@ -126,13 +131,17 @@ impl Ipam {
         }
     }
 
-    /// The answer of what is stored.
-    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Answer, Refused> {
+    /// The answer of what is stored; none where an address of the NIC cannot be read, so that what is recorded for it is looked for.
+    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Option<Answer>, Refused> {
         let endpoint = self.endpoint(&served.owner).await?;
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
+        let own = entries.iter().find(|entry| entry.interface == request.nic.as_str());
+        if own.is_some_and(|entry| !is_readable(entry)) {
+            return Ok(None);
+        }
         let answer = Answer::new(entries, Unclaimed::Nameless);
         if answer.serves(request.nic.as_str()) {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         let (namespace, name) = (served.owner.scope(), served.owner.name());
         Err(Refused::new(
@@ -246,10 +255,9 @@ impl Ipam {
     }
 }
 
-/// What was tried when the store refused, in the words in which an exhausted pool is told.
+/// What was tried when the store refused or came to nothing, in the words in which an exhausted pool is told.
 fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
-    let DriveError::Store(error) = error else { return String::new() };
-    let text = error.to_string();
+    let Some(text) = error.store_error().map(ToString::to_string) else { return String::new() };
     let slots = || nics.iter().flat_map(|nic| [(nic, Family::V4, &nic.v4), (nic, Family::V6, &nic.v6)]);
     let is_meant = |pools: &[PoolName]| pools.iter().any(|pool| text.contains(pool.as_str()));
     let meant = slots().find(|(_, _, pools)| is_meant(pools));
@@ -261,6 +269,11 @@ fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
             names.join(" ")
         )
     })
+}
+
+/// Whether each address that an entry has is one.
+fn is_readable(entry: &EndpointAddress) -> bool {
+    [&entry.ipv4, &entry.ipv6].into_iter().flatten().all(|address| address.parse::<IpNet>().is_ok())
 }
 
 fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
@@ -308,7 +321,10 @@ pub(super) fn kind_of(error: &SelectError) -> RefusedKind {
 pub(super) fn of_drive<E: StoreError>(prefix: &str, error: &DriveError<E>) -> Refused {
     match error {
         DriveError::Store(error) => of_store(prefix, error),
-        DriveError::Deadline { .. } => Refused::of(RefusedKind::Exhausted, prefix, error),
+        // The words by which the original's users and tools know it.
+        DriveError::Deadline { .. } => {
+            Refused::of(RefusedKind::Exhausted, &format!("{prefix}exhaust all retries: "), error)
+        }
         DriveError::Contract | _ => Refused::of(RefusedKind::Internal, prefix, error),
     }
 }

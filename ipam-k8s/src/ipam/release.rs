@@ -195,10 +195,14 @@ impl Ipam {
         draft.on_clear = on_clear;
         let _draft = store.inner().draft(owner, draft);
         let released = run_async(Release::new(request, store.is_atomic()), store, &self.0.clock).await;
-        released.map(drop).map_err(|error| {
+        released.map_err(|error| {
             let recorded = recorded(leaving.entries, owner.uid());
             of_drive(&format!("failed to release all allocated IP addresses {recorded}: "), &error)
-        })
+        })?;
+        if leaving.entries.is_empty() {
+            return Ok(());
+        }
+        store.inner().clear_unreadable(owner).await.map_err(|error| of_store("", &error))
     }
 
     /// Whose the addresses are. Without the pod nobody can tell whether it ran a virtual machine.

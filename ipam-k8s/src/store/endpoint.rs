@@ -1,8 +1,7 @@
 //! The entries of a SpiderEndpoint as attachments, and operations on them.
 
-use std::net::IpAddr;
-
 use ipam_core::{Addr, Assignment, Attachment, AttachmentOp, Family, Nic, Owner, OwnerKind, PoolName};
+use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::draft::{EndpointDraft, KUBEVIRT_KIND, NicDetail, PlacedNic};
@@ -35,9 +34,7 @@ fn attachment(index: usize, entry: &EndpointAddress) -> Option<Attachment> {
     let pairs = [(Family::V4, &entry.ipv4_pool, &entry.ipv4), (Family::V6, &entry.ipv6_pool, &entry.ipv6)];
     let read = |(family, pool, address): (Family, &Option<String>, &Option<String>)| {
         let pool = pool.as_ref()?.parse().ok()?;
-        let text = address.as_ref()?;
-        let text = text.split_once('/').map_or(text.as_str(), |(address, _)| address);
-        let address = Addr::from(text.parse::<IpAddr>().ok()?);
+        let address = Addr::from(address.as_ref()?.parse::<IpNet>().ok()?.addr());
         (address.family() == family).then_some(Assignment { pool, address })
     };
     let assignments: Vec<Assignment> = pairs.into_iter().filter_map(read).collect();
