@@ -118,7 +118,7 @@ fn seed(settings: &Settings) -> u64 {
     })
 }
 
-fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
+pub(crate) fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
     let mut of = IpamSettings::new(settings.pod_namespace.clone());
     of.cluster_network.clone_from(&settings.multus_network);
     of.switches = Switches {

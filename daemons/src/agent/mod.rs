@@ -15,7 +15,7 @@
 
 mod api;
 mod cli;
-mod cluster;
+pub(crate) mod cluster;
 mod connection;
 mod guard;
 mod health;

@@ -24,7 +24,7 @@ use crate::store::EndpointDraft;
 use crate::workload::{Pod, StaticKind, TopController};
 
 /// Before everything that goes wrong once it is known that the pod has nothing yet.
-const STANDARD: &str = "failed to allocate IP addresses in standard mode: ";
+pub(super) const STANDARD: &str = "failed to allocate IP addresses in standard mode: ";
 
 /// A pod that is to be served.
 #[derive(Debug)]
@@ -276,7 +276,7 @@ fn is_readable(entry: &EndpointAddress) -> bool {
     [&entry.ipv4, &entry.ipv6].into_iter().flatten().all(|address| address.parse::<IpNet>().is_ok())
 }
 
-fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
+pub(super) fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
     Recorded {
         nic: &entry.interface,
         v4: entry.ipv4.as_ref().and(entry.ipv4_pool.as_deref()),

@@ -10,6 +10,7 @@ mod clock;
 mod cloud;
 mod coordinator;
 mod details;
+mod explain;
 mod made;
 mod pipeline;
 mod refused;
@@ -22,6 +23,7 @@ mod turns;
 
 pub use answer::{Answer, AnswerIp, AnswerRoute, Unclaimed};
 pub use coordinator::{CoordinatorConfig, CoordinatorError, DEFAULT_ROUTE_NIC};
+pub use explain::{ExplainError, ImaginedPod, explain};
 pub use pipeline::{AddRequest, DelRequest, Ipam};
 pub use refused::{Refused, RefusedKind};
 pub use settings::IpamSettings;
