@@ -1,10 +1,11 @@
 //! What gives addresses in a cluster, behind the seam: [`ipam_k8s`] with the settings of the agent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ipam_core::Addr;
 use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
 use ipam_k8s::events::{PodEvents, REPEATED_AFTER};
@@ -13,17 +14,18 @@ use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind
 use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
 use ipam_k8s::workload::StaticKinds;
+use netcfg::uplink::physical_function;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::USER_AGENT;
 use super::cli::Start;
 use super::ipam::{
     AddRequest, Allocated, Cause, ConflictRequest, DelRequest, Ipam, PodRef, Refusal, Sandbox,
     WorkloadEndpoint,
 };
 use super::settings::{LiveSettings, Settings};
+use super::{Chain, USER_AGENT};
 
 /// How long the agent waits for its watches at start. It serves without them too, from single reads.
 const WATCHES_WITHIN: Duration = Duration::from_secs(30);
@@ -141,13 +143,17 @@ fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
 
 impl Ipam for ClusterIpam {
     async fn allocate(&self, request: AddRequest, deadline: Instant) -> Result<Allocated, Refusal> {
-        let Sandbox { pod, pod_uid, .. } = request.sandbox;
+        let Sandbox { pod, pod_uid, netns, .. } = request.sandbox;
         let nic = request.nic.parse().map_err(|error: ipam_core::Error| {
             Refusal::failed(
                 format!("failed to allocate IP addresses in standard mode: {error}"),
                 [Cause::WrongInput],
             )
         })?;
+        let master = match request.is_master_subnet_matched {
+            true => Some(master_of(PathBuf::from(netns), request.nic).await),
+            false => None,
+        };
         let add = ipam::AddRequest {
             nic,
             namespace: pod.namespace,
@@ -156,12 +162,13 @@ impl Ipam for ClusterIpam {
             default_v4: request.default_pools_v4,
             default_v6: request.default_pools_v6,
             clean_gateway: request.is_gateway_cleaned,
+            master,
         };
         let answer = self.ipam.add(&add, Deadline::at(deadline)).await.map_err(refusal)?;
         let live = self.live.borrow();
         Ok(Allocated {
+            is_conflict_detected: live.is_conflict_detected && !answer.is_migrating,
             answer,
-            is_conflict_detected: live.is_conflict_detected,
             is_gateway_detected: live.is_gateway_detected,
         })
     }
@@ -196,6 +203,16 @@ impl Ipam for ClusterIpam {
     async fn coordinator_config(&self, pod: PodRef, deadline: Instant) -> Result<CoordinatorConfig, Refusal> {
         let found = self.ipam.coordinator_config(&pod.namespace, &pod.name, Deadline::at(deadline));
         found.await.map_err(refusal)
+    }
+}
+
+/// The addresses of the physical function behind a NIC.
+async fn master_of(netns: PathBuf, nic: String) -> Result<Vec<Addr>, String> {
+    let looking = tokio::task::spawn_blocking(move || physical_function(Path::new("/"), &netns, &nic));
+    match looking.await {
+        Ok(Ok(function)) => Ok(function.addresses.iter().map(|net| net.addr().into()).collect()),
+        Ok(Err(error)) => Err(Chain(&error).to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -32,6 +32,7 @@ struct Served {
     pod: Arc<Pod>,
     top: TopController,
     fixed: Option<StaticKind>,
+    is_migrating: bool,
     owner: Owner,
 }
 
@@ -56,7 +57,10 @@ impl Ipam {
         // A caller that hangs up does not stop it half way: the outcome of a write that is under way would be unknown.
         let serving = tokio::spawn(async move {
             let _turn = turn;
-            let answer = ipam.serve(&request, &served, deadline).await;
+            let mut answer = ipam.serve(&request, &served, deadline).await;
+            if let Ok(answer) = &mut answer {
+                answer.is_migrating = served.is_migrating;
+            }
             if let Err(refused) = &answer {
                 ipam.tell_refusal(&served.pod.meta, refused);
             }
@@ -74,7 +78,14 @@ impl Ipam {
         let kinds = self.settings().static_kinds;
         let owner = kinds.owner(&pod, &top);
         let owner = owner.map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
-        Ok(Served { fixed: kinds.of(&top), pod, top, owner })
+        let fixed = kinds.of(&top);
+        let is_migrating = match fixed {
+            // Asked before anything is written, since the ADD fails where it cannot be told.
+            Some(StaticKind::VirtualMachine) => self.0.workloads.is_migrating(&pod, deadline).await,
+            Some(_) | None => Ok(false),
+        };
+        let is_migrating = is_migrating.map_err(|error| of_workload(&error))?;
+        Ok(Served { fixed, is_migrating, pod, top, owner })
     }
 
     async fn serve(
@@ -174,7 +185,8 @@ impl Ipam {
         let names: Vec<&str> = asked.pool_names().chain(made.names()).collect();
         let pools = known.catalogue_with(names, deadline).await;
         let pools = pools.map_err(|error| of_lookup(&error))?;
-        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, &settings);
+        let (pod, top, node) = (&served.pod, &served.top, node.as_deref());
+        let subject = subject(pod, top, &namespace, node, &asked, request, &settings);
         let recorded: Vec<Recorded<'_>> = match served.fixed {
             Some(_) => before.iter().map(recorded).collect(),
             None => Vec::new(),

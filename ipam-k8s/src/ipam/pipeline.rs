@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ipam_core::batch::Batched;
+use ipam_core::{Addr, Attachment, AttachmentOp, Change, Nic, Owner, Query, View};
 use ipam_core::{AsyncStore as _, StoreError};
-use ipam_core::{Attachment, AttachmentOp, Change, Nic, Owner, Query, View};
 use tokio::time::Instant;
 
 use super::clock::StoreClock;
@@ -43,6 +43,9 @@ pub struct AddRequest {
     pub default_v6: Vec<String>,
     /// `clean_gateway`.
     pub clean_gateway: bool,
+    /// `match_master_subnet`: the addresses of the physical function behind the NIC, or why they cannot be told; `None`: not asked for.
+    /// Pools for the request's NIC only are held against it: the other NICs of a first ADD are not there yet.
+    pub master: Option<Result<Vec<Addr>, String>>,
 }
 
 /// A DEL.

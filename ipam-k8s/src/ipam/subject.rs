@@ -33,13 +33,16 @@ pub(super) fn subject(
     namespace: &Meta,
     node: Option<&Meta>,
     asked: &Asked,
+    request: &AddRequest,
     settings: &IpamSettings,
 ) -> Subject {
     let scope = settings.network_scope(&pod.meta.namespace);
     let networks = PodAnnotations::new(&pod.meta.annotations).networks();
     let uplinks = asked.nics().iter().map(|nic| {
         let network = networks.of(nic.slot(), scope).into();
-        (nic.slot().nic(), Uplink { network, master: None })
+        let name = nic.slot().nic();
+        let master = request.master.clone().filter(|_| name == request.nic);
+        (name, Uplink { network, master })
     });
     Subject {
         namespace: pod.meta.namespace.clone(),

@@ -156,16 +156,7 @@ impl Agent {
     }
 
     pub(crate) async fn add_until(&self, name: &str, deadline: Deadline) -> Result<Answer, Refused> {
-        let request = AddRequest {
-            nic: "eth0".parse().unwrap(),
-            namespace: "default".to_owned(),
-            pod: name.to_owned(),
-            uid: String::new(),
-            default_v4: Vec::new(),
-            default_v6: Vec::new(),
-            clean_gateway: false,
-        };
-        self.ipam.add(&request, deadline).await
+        self.ipam.add(&add(name), deadline).await
     }
 
     pub(crate) async fn add(&self, name: &str) -> Answer {
@@ -181,5 +172,19 @@ impl Agent {
         let before = self.calls.traffic().counts();
         let done = work.await;
         (done, self.calls.traffic().counts().since(&before))
+    }
+}
+
+/// The ADD of a pod's first NIC.
+pub(crate) fn add(name: &str) -> AddRequest {
+    AddRequest {
+        nic: "eth0".parse().unwrap(),
+        namespace: "default".to_owned(),
+        pod: name.to_owned(),
+        uid: String::new(),
+        default_v4: Vec::new(),
+        default_v6: Vec::new(),
+        clean_gateway: false,
+        master: None,
     }
 }

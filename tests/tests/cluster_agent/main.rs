@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test stops at the first surprise; the lints spare test functions only"
 )]
 
@@ -11,6 +12,7 @@ mod cloud;
 mod costs;
 mod events;
 mod lost;
+mod master;
 mod provider;
 #[path = "../cluster_store/proxy.rs"]
 #[expect(dead_code, reason = "the tests of the store use more of it")]

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use ipam_k8s::iaas::{ProviderSettings, Trust};
 
-use super::keys::{self, Key, Use};
 use super::Settings;
+use super::keys::{self, Key, Use};
 
 /// A key that has another value than before.
 #[derive(Clone, Debug, Eq, PartialEq)]
