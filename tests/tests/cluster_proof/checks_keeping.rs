@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use spiderpool_tests::control_plane::ControlPlane;
 
 use crate::bed::{
     Bed, WITHIN, add, address, addresses, call, del, go_records, of, on, refused, run, text, try_add, until,
@@ -315,6 +316,15 @@ fn dead_webhooks(ca: &str) -> Value {
     })
 }
 
+/// They go with this value, also when the test fails.
+struct Webhooks(&'static ControlPlane);
+
+impl Drop for Webhooks {
+    fn drop(&mut self) {
+        self.0.kubectl(["delete", "validatingwebhookconfiguration", "dead"]).unwrap().success().unwrap();
+    }
+}
+
 #[test]
 fn check_57_without_webhooks_and_controller_addresses_come_and_go() {
     run(async |bed| {
@@ -326,6 +336,7 @@ fn check_57_without_webhooks_and_controller_addresses_come_and_go() {
         let kubeconfig: Value = serde_json::from_str(&kubeconfig.unwrap().success().unwrap()).unwrap();
         let ca = text(&kubeconfig, "/clusters/0/cluster/certificate-authority-data");
         bed.plane.apply(&dead_webhooks(&ca).to_string()).unwrap();
+        let webhooks = Webhooks(bed.plane);
         until("pools cannot be changed", async || {
             let patch = r#"{"metadata":{"labels":{"a":"b"}}}"#;
             let changed = bed.plane.kubectl([
@@ -346,7 +357,7 @@ fn check_57_without_webhooks_and_controller_addresses_come_and_go() {
         bed.delete("Pod", "pod-1").await;
         del(&agent, &of("pod-1", &uid)).await;
         assert_eq!(bed.records("p4").await.into_keys().collect::<Vec<_>>(), ["10.6.0.11"]);
-        bed.plane.kubectl(["delete", "validatingwebhookconfiguration", "dead"]).unwrap().success().unwrap();
+        drop(webhooks);
         until("pools can be changed", async || {
             let patch = r#"{"metadata":{"labels":{"a":"b"}}}"#;
             let changed = bed.plane.kubectl(["patch", "spiderippool", "p4", "--type=merge", "-p", patch]);

@@ -15,3 +15,4 @@ mod checks_keeping;
 mod damaged;
 mod manifests;
 mod mixed;
+mod table;
