@@ -10,6 +10,9 @@
 )]
 
 mod bed;
+mod checks_asking;
+mod checks_keeping;
 mod damaged;
 mod manifests;
 mod mixed;
+mod table;
