@@ -81,13 +81,17 @@ impl Agent {
         let process =
             command.spawn().with_context(|| format!("{}: cannot be started", self.program.display()));
         let mut process = Mortal(process?);
-        wait_for("the agent is ready", DONE_WITHIN, || {
-            if let Some(status) = process.0.try_wait().context("look after an agent")? {
-                bail!("the agent of {} has ended with {status}: {}", self.node, self.end_of_log());
+        let ready = wait_for("an agent", DONE_WITHIN, || {
+            let ended = process.0.try_wait().context("look after an agent")?;
+            Ok(ended.map(Err).or_else(|| get(health_port, "/v1/runtime/readiness").ok().map(Ok)))
+        });
+        match ready {
+            Ok(Ok(_)) => {}
+            Ok(Err(status)) => bail!("the agent of {} ended with {status}: {}", self.node, self.end_of_log()),
+            Err(_) => {
+                bail!("the agent of {} is not ready after {DONE_WITHIN:?}: {}", self.node, self.end_of_log())
             }
-            Ok(get(health_port, "/v1/runtime/readiness").ok())
-        })
-        .with_context(|| format!("the agent of {} does not serve: {}", self.node, self.end_of_log()))?;
+        }
         self.running = Some(Running { process, metric_port });
         Ok(())
     }

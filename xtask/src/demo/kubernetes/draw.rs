@@ -59,12 +59,12 @@ pub(super) fn addresses<'a>(items: impl IntoIterator<Item = &'a str>) -> Result<
     Ok(all)
 }
 
-/// A picture that changes: in place on a terminal, else from time to time as a new one.
+/// A picture that changes: in place on a terminal, else one below the other.
 #[derive(Debug)]
 pub(super) struct Picture {
     is_terminal: bool,
-    /// Lines of it that are on the terminal.
-    drawn: usize,
+    /// What was drawn last.
+    drawn: Vec<String>,
     /// Without a terminal, at how many records it is drawn next.
     due_at: usize,
 }
@@ -74,27 +74,31 @@ impl Picture {
     const EVERY: usize = 5;
 
     pub(super) fn new() -> Self {
-        Self { is_terminal: io::stdout().is_terminal(), drawn: 0, due_at: 0 }
+        Self { is_terminal: io::stdout().is_terminal(), drawn: Vec::new(), due_at: 0 }
     }
 
-    /// Shows a state; `is_last` draws it whatever was drawn before.
+    /// Shows a state. The last one is drawn in any case.
     pub(super) fn show(&mut self, lines: &[String], records: usize, is_last: bool) -> Result<()> {
-        if !self.is_terminal && records < self.due_at && !is_last {
+        if self.drawn == lines || (!self.is_terminal && records < self.due_at && !is_last) {
             return Ok(());
         }
         self.due_at = (records / Self::EVERY + 1) * Self::EVERY;
         let mut out = io::stdout().lock();
-        if self.is_terminal && self.drawn > 0 {
-            write!(out, "\x1b[{}A", self.drawn)?;
-        }
+        let clear = match (self.is_terminal, self.drawn.len()) {
+            (_, 0) => "",
+            (true, drawn) => {
+                write!(out, "\x1b[{drawn}A")?;
+                "\x1b[2K"
+            }
+            (false, _) => {
+                writeln!(out)?;
+                ""
+            }
+        };
         for line in lines {
-            let clear = if self.is_terminal { "\x1b[2K" } else { "" };
             writeln!(out, "{clear}   {line}")?;
         }
-        if !self.is_terminal && !is_last {
-            writeln!(out)?;
-        }
-        self.drawn = lines.len();
+        self.drawn = lines.to_vec();
         out.flush()?;
         Ok(())
     }

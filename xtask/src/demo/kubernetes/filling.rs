@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::cluster::{Cluster, DONE_WITHIN, Pod};
@@ -16,13 +16,17 @@ use super::manifests::{NAMESPACE, NODES};
 use super::pools::{self, Watch};
 use crate::demo::cni::Refusal;
 
-/// How often is looked whether the kubelets are through.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// What the map is drawn by, and what ends the drawing.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A pool as it is now.
+    Pool(Value),
+    /// A kubelet is through with its pods.
+    Given(Result<Addresses>),
+}
 
 /// Who has which address: the pod's name, then its address.
 pub(super) type Addresses = BTreeMap<String, Ipv4Addr>;
-
-type Work<'scope> = ScopedJoinHandle<'scope, Result<Addresses>>;
 
 /// The pools as they are drawn.
 #[derive(Debug)]
@@ -84,21 +88,18 @@ pub(super) fn fill(
     map: &mut Map,
 ) -> Result<Addresses> {
     let (sender, news) = mpsc::channel();
-    let _watch = Watch::start(cluster, sender)?;
+    let _watch = Watch::start(cluster, sender.clone())?;
     thread::scope(|scope| {
-        let working: Vec<Work<'_>> = kubelets
-            .iter()
-            .map(|(node, kubelet)| {
-                scope.spawn(move || give(cluster, kubelet, pods.iter().filter(|pod| pod.node == *node)))
-            })
-            .collect();
-        let drawn = draw_until_full(&news, &working, map, pods.len());
-        let mut all = Addresses::new();
-        for work in working {
-            all.extend(work.join().ok().context("a kubelet has panicked")??);
+        for (node, kubelet) in kubelets {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                let pods = pods.iter().filter(|pod| pod.node == *node);
+                // The receiver is gone when the other kubelet has failed.
+                let _ = sender.send(News::Given(give(cluster, kubelet, pods)));
+            });
         }
-        // What stopped the kubelets says more than a map that is not full.
-        drawn.map(|()| all)
+        drop(sender);
+        draw_until_given(&news, map, pods.len())
     })
 }
 
@@ -118,21 +119,25 @@ fn give<'a>(cluster: &Cluster, kubelet: &Kubelet, pods: impl Iterator<Item = &'a
     Ok(given)
 }
 
-fn draw_until_full(news: &Receiver<Value>, working: &[Work<'_>], map: &mut Map, want: usize) -> Result<()> {
+/// Draws until each pod has its address and the map shows it.
+fn draw_until_given(news: &Receiver<News>, map: &mut Map, want: usize) -> Result<Addresses> {
     let mut picture = Picture::new();
+    let mut given = Addresses::new();
     let deadline = Instant::now() + DONE_WITHIN;
     loop {
         picture.show(&map.lines(), map.records(), map.records() == want)?;
-        match news.recv_timeout(LOOK_AGAIN) {
-            Ok(pool) => map.take(&pool)?,
+        if given.len() == want && map.records() == want {
+            return Ok(given);
+        }
+        match news.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(News::Pool(pool)) => map.take(&pool)?,
+            Ok(News::Given(addresses)) => given.extend(addresses?),
             Err(RecvTimeoutError::Timeout) => {
-                let is_done = working.iter().all(ScopedJoinHandle::is_finished);
-                if is_done && map.records() == want {
-                    return Ok(());
-                }
-                if Instant::now() > deadline {
-                    bail!("the pools have {} records after {DONE_WITHIN:?}, not {want}", map.records());
-                }
+                bail!(
+                    "after {DONE_WITHIN:?} {} pods of {want} have addresses, and the pools have {} records",
+                    given.len(),
+                    map.records()
+                )
             }
             Err(RecvTimeoutError::Disconnected) => bail!("kubectl has stopped watching the pools"),
         }

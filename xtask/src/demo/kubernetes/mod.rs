@@ -60,6 +60,10 @@ pub(super) fn main(given: Option<Programs>, is_kept: bool) -> Result<ExitCode> {
             Programs { agent: built.agent(), plugin_folder: built.plugin_folder }
         }
     };
+    let plugin = programs.plugin_folder.join("spiderpool");
+    if let Some(missing) = [&plugin, &programs.agent].into_iter().find(|file| !file.is_file()) {
+        bail!("{}: no such file; without --plugin-dir and --agent both are built", missing.display());
+    }
     let started = Instant::now();
     story::tell(&programs, is_kept)?;
     println!("\nAll of this took {:.1} s; nothing of it is left.", started.elapsed().as_secs_f64());

@@ -12,6 +12,7 @@ use serde_json::{Deserializer, Value};
 
 use super::cluster::Cluster;
 use super::draw::{self, Row};
+use super::filling::News;
 use super::life::Mortal;
 
 /// Tells the states of all pools until it goes.
@@ -21,7 +22,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(cluster: &Cluster, news: Sender<Value>) -> Result<Self> {
+    pub(super) fn start(cluster: &Cluster, news: Sender<News>) -> Result<Self> {
         let mut command = cluster.watching_pools()?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut kubectl = Mortal(child.context("kubectl: cannot be started")?);
@@ -29,7 +30,7 @@ impl Watch {
         thread::spawn(move || {
             let states = Deserializer::from_reader(BufReader::new(stdout)).into_iter::<Value>();
             // The receiver is gone when the story has gone on; a stream that ends is missed there.
-            states.map_while(std::result::Result::ok).all(|pool| news.send(pool).is_ok())
+            states.map_while(std::result::Result::ok).all(|pool| news.send(News::Pool(pool)).is_ok())
         });
         Ok(Self { _kubectl: kubectl })
     }

@@ -136,6 +136,10 @@ fn give(steps: &mut Steps, stage: &Stage, pods: &[Pod], map: &mut Map) -> Result
         tenths % 10,
         took.as_secs_f64()
     );
+    println!(
+        "   Two writes a pod. Before its write of a pool an agent reads it if the other one has written it meanwhile; if that\n   \
+         happens in the very moment, the API server answers 409 and nothing is stored."
+    );
     check(spent.get("POST spiderendpoints") == Some(&want), || {
         format!("not one new endpoint a pod: {spent:?}")
     })?;
