@@ -1,4 +1,4 @@
-//! The binaries that tests, demo and benches run: the plugin as users get it, and `spiderpoolctl`.
+//! The binaries that tests, demo and benches run: the plugin as users get it, `spiderpoolctl` and the agent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,18 +40,23 @@ impl Artifacts {
     pub(crate) fn plugin(&self) -> PathBuf {
         self.plugin_folder.join("spiderpool")
     }
+
+    /// The agent, as [`build`] leaves it.
+    pub(crate) fn agent(&self) -> PathBuf {
+        self.plugin_folder.join("spiderpool-agent")
+    }
 }
 
-/// Builds both, static, in the small profile.
+/// Builds all, static, in the small profile.
 pub(crate) fn build(workspace: &Workspace, log: &Path) -> Result<Artifacts> {
     let artifacts = Artifacts::of(workspace);
     // Two calls: in one, Cargo would give the plugin the features that only the command line tool asks for.
-    build_one(workspace, "cni-plugins", &artifacts.plugin(), log)?;
-    build_one(workspace, "spiderpool-daemons", &artifacts.ctl, log)?;
+    build_package(workspace, "cni-plugins", &[artifacts.plugin()], log)?;
+    build_package(workspace, "spiderpool-daemons", &[artifacts.ctl.clone(), artifacts.agent()], log)?;
     Ok(artifacts)
 }
 
-fn build_one(workspace: &Workspace, package: &str, binary: &Path, log: &Path) -> Result<()> {
+fn build_package(workspace: &Workspace, package: &str, binaries: &[PathBuf], log: &Path) -> Result<()> {
     // With `--target`, RUSTFLAGS leave build scripts and procedural macros alone, which cannot be static.
     Call::cargo([
         "build",
@@ -66,6 +71,10 @@ fn build_one(workspace: &Workspace, package: &str, binary: &Path, log: &Path) ->
     .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
     .folder(workspace.root())
     .run(log, |_| {})?;
+    binaries.iter().try_for_each(|binary| put_in_place(workspace, binary))
+}
+
+fn put_in_place(workspace: &Workspace, binary: &Path) -> Result<()> {
     let name = binary.file_name().context("a binary has a name")?;
     let built = workspace.target().join(workspace.host()).join("plugin").join(name);
     let folder = binary.parent().context("a binary has a folder")?;

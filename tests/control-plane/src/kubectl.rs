@@ -60,7 +60,11 @@ impl Kubectl {
         run_with(self.command()?.args(["apply", "--server-side", "-f", "-"]), &manifests)?.success()
     }
 
-    fn command(&self) -> Result<Command> {
+    /// The program and what tells it its cluster, for a call that is more than run to its end.
+    ///
+    /// # Errors
+    /// It has no name.
+    pub fn command(&self) -> Result<Command> {
         let (first, rest) = self.program.split_first().context("a program without a name")?;
         let mut command = Command::new(first);
         command.args(rest).arg("--kubeconfig").arg(&self.kubeconfig).arg("--cache-dir").arg(&self.cache);

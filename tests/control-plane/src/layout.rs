@@ -29,7 +29,7 @@ pub enum Component {
     Etcd,
     /// kube-apiserver
     Apiserver,
-    /// kube-controller-manager; not there with `KUBEBUILDER_ASSETS`.
+    /// kube-controller-manager; not among what envtest brings for `KUBEBUILDER_ASSETS`.
     Manager,
 }
 

@@ -8,7 +8,7 @@
 //! | Variable | Means |
 //! |---|---|
 //! | `KUBECONFIG` | a cluster that runs already; nothing of it is started or stopped, and it must be on loopback or be named by `SPIDERPOOL_TEST_CLUSTER` |
-//! | `KUBEBUILDER_ASSETS` | a folder with etcd, kube-apiserver and kubectl (the convention of envtest). There is no controller manager in it, so nothing there collects what an owner reference ties together |
+//! | `KUBEBUILDER_ASSETS` | a folder with etcd, kube-apiserver and kubectl (the convention of envtest). A kube-controller-manager is used too if it is in there; envtest has none, and without it nothing makes the pods of a Deployment or collects what an owner reference ties together |
 //! | `SPIDERPOOL_CONTROL_PLANE` | our program, built already |
 #![forbid(unsafe_code)]
 

@@ -61,6 +61,14 @@ impl ControlPlane {
         if let Some(foreign) = Self::foreign()? {
             return Ok(foreign);
         }
+        Self::start_own()
+    }
+
+    /// Starts all of it and waits until it is ready, whatever `KUBECONFIG` names.
+    ///
+    /// # Errors
+    /// A program is missing, or ends or hangs on its way; the error shows the end of its log.
+    pub fn start_own() -> Result<Self> {
         let folder = Folder::new()?;
         let layout = Layout::new(&folder.path, Programs::find(None)?)?;
         let cluster = Cluster::new(layout.kubectl(), layout.server(), &folder.path);

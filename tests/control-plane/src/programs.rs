@@ -22,10 +22,11 @@ impl Programs {
     pub(crate) fn find(progress: Option<&mut dyn FnMut(&str)>) -> Result<Self> {
         if let Some(assets) = named("KUBEBUILDER_ASSETS") {
             let program = |name: &str| vec![assets.join(name).into_os_string()];
+            let manager = "kube-controller-manager";
             return Ok(Self {
                 etcd: program("etcd"),
                 apiserver: program("kube-apiserver"),
-                manager: None,
+                manager: assets.join(manager).is_file().then(|| program(manager)),
                 kubectl: program("kubectl"),
             });
         }

@@ -3,7 +3,10 @@
 //! The story runs in a network and a mount namespace of its own, and its store lives on a memory file system mounted
 //! in there. The kernel takes all of it away with the last process, so nothing is left behind however it ends.
 
+mod cni;
+mod kubernetes;
 mod stage;
+mod steps;
 mod story;
 
 use std::path::PathBuf;
@@ -14,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use lexopt::Parser;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
+use self::kubernetes::Programs;
 use crate::artifacts::{self, Artifacts};
 use crate::packages;
 use crate::workspace::{Workspace, is_root};
@@ -21,18 +25,37 @@ use crate::workspace::{Workspace, is_root};
 /// Where distributions and the CNI project's own releases put the main plugins.
 const MAIN_PLUGIN_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 
-/// Reads the options; builds and goes inside, or, when inside, tells the story.
+/// Reads the options; builds and goes inside, or, when inside, tells the story. With `--kubernetes` it is another story.
 pub(crate) fn main(mut parser: Parser) -> Result<ExitCode> {
-    let mut is_inside = false;
-    let (mut plugin_folder, mut ctl) = (None, None);
+    let (mut is_inside, mut is_kubernetes, mut is_kept) = (false, false, false);
+    let (mut plugin_folder, mut ctl, mut agent) = (None, None, None);
     while let Some(arg) = parser.next()? {
         match arg {
             // How the demo calls itself; not for people.
             Long("inside") => is_inside = true,
+            Long("kubernetes") => is_kubernetes = true,
+            Long("keep") => is_kept = true,
             Long("plugin-dir") => plugin_folder = Some(PathBuf::from(parser.value()?.string()?)),
             Long("ctl") => ctl = Some(PathBuf::from(parser.value()?.string()?)),
+            Long("agent") => agent = Some(PathBuf::from(parser.value()?.string()?)),
             Short(_) | Long(_) | Value(_) => return Err(arg.unexpected().into()),
         }
+    }
+    if is_kubernetes {
+        let given = match (plugin_folder, agent) {
+            (Some(plugin_folder), Some(agent)) => Some(Programs { plugin_folder, agent }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                bail!("with --kubernetes, --plugin-dir and --agent go together")
+            }
+        };
+        if is_inside || ctl.is_some() {
+            bail!("--inside and --ctl do not go with --kubernetes");
+        }
+        return kubernetes::main(given, is_kept);
+    }
+    if is_kept || agent.is_some() {
+        bail!("--keep and --agent go with --kubernetes");
     }
     let given = match (plugin_folder, ctl) {
         (Some(plugin_folder), Some(ctl)) => Some(Artifacts { plugin_folder, ctl }),

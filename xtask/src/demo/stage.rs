@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::cni::{self, Answer};
 use crate::artifacts::Artifacts;
 use crate::workspace::stdout_of;
 
@@ -52,15 +52,6 @@ pub(super) struct Stage {
     cni_path: OsString,
 }
 
-/// A plugin's answer to a command it did not carry out.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// The number CNI or the plugin gives it.
-    pub(super) code: i64,
-    /// What it says.
-    pub(super) message: String,
-}
-
 impl Stage {
     /// Furnishes the namespaces that `unshare` has made for this process.
     pub(super) fn enter(artifacts: Artifacts, main_plugins: PathBuf) -> Result<Self> {
@@ -73,44 +64,18 @@ impl Stage {
     }
 
     /// Does what a container runtime does: starts the main plugin with the config on its standard input.
-    pub(super) fn cni(
-        &self,
-        command: &str,
-        container: &str,
-        wish: Option<&str>,
-    ) -> Result<std::result::Result<Value, Refusal>> {
+    pub(super) fn cni(&self, command: &str, container: &str, wish: Option<&str>) -> Result<Answer> {
         let mut call = Command::new(self.main_plugins.join(MAIN_PLUGIN));
         call.env("CNI_COMMAND", command)
             .env("CNI_CONTAINERID", container)
             .env("CNI_NETNS", namespace(container))
             .env("CNI_IFNAME", NIC)
-            .env("CNI_PATH", &self.cni_path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+            .env("CNI_PATH", &self.cni_path);
         if let Some(address) = wish {
             // The main plugin does not know `IP` and would stumble over it.
             call.env("CNI_ARGS", format!("IgnoreUnknown=1;IP={address}"));
         }
-        let mut child = call.spawn().with_context(|| format!("{MAIN_PLUGIN}: cannot be started"))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(CONFIG.as_bytes()).context("the plugin does not read its config")?;
-        }
-        let output =
-            child.wait_with_output().with_context(|| format!("{MAIN_PLUGIN}: cannot be waited for"))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let answer: Value = if text.trim().is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text)
-                .with_context(|| format!("{MAIN_PLUGIN} {command}: not JSON: {text}"))?
-        };
-        if output.status.success() {
-            return Ok(Ok(answer));
-        }
-        let part = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (message, details) = (part("msg"), part("details"));
-        let message = if details.is_empty() { message } else { format!("{message}: {details}") };
-        Ok(Err(Refusal { code: answer.get("code").and_then(Value::as_i64).unwrap_or(-1), message }))
+        cni::call(call, CONFIG)
     }
 
     /// Asks `spiderpoolctl`, which answers on the terminal itself.

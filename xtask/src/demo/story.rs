@@ -2,29 +2,16 @@
 
 use std::process::ExitCode;
 
+use super::cni::{Refusal, accepted, address_of};
+use super::stage::{CONFIG, NIC, POOL, Stage, inside, make_container};
+use super::steps::Steps;
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
-
-use super::stage::{CONFIG, NIC, POOL, Refusal, Stage, inside, make_container};
 
 /// The containers that get addresses.
 const PAIR: [&str; 2] = ["blue", "green"];
 
 /// The one that asks for what another holds.
 const LATECOMER: &str = "red";
-
-/// Numbers the steps.
-#[derive(Debug, Default)]
-struct Steps {
-    count: u32,
-}
-
-impl Steps {
-    fn next(&mut self, text: &str) {
-        self.count += 1;
-        println!("\n{}. {text}", self.count);
-    }
-}
 
 /// Tells the whole story.
 pub(super) fn tell(stage: &Stage) -> Result<ExitCode> {
@@ -124,32 +111,4 @@ fn give_back(stage: &Stage, steps: &mut Steps) -> Result<()> {
         None => bail!("spiderpoolctl ip list -o json: not a list: {left}"),
     }
     Ok(())
-}
-
-fn accepted(answer: std::result::Result<Value, Refusal>, command: &str) -> Result<Value> {
-    match answer {
-        Ok(result) => Ok(result),
-        Err(Refusal { code, message }) => bail!("{command} failed with error {code}: {message}"),
-    }
-}
-
-/// The first address of an ADD's result, without its prefix length.
-fn address_of(result: &Value) -> Result<String> {
-    let address = result.pointer("/ips/0/address").and_then(Value::as_str);
-    let address = address.with_context(|| format!("the ADD's result has no address: {result}"))?;
-    Ok(address.split('/').next().unwrap_or(address).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::address_of;
-
-    #[test]
-    fn the_address_is_taken_from_the_result() {
-        let result = json!({ "ips": [{ "address": "10.6.0.10/24", "interface": 2 }] });
-        assert_eq!(address_of(&result).unwrap(), "10.6.0.10");
-        assert!(address_of(&json!({ "ips": [] })).is_err());
-    }
 }
