@@ -58,7 +58,9 @@ pub(crate) enum Life {
 }
 
 /// Starts a program again whenever it ends, as a kubelet does: the manager ends when the API server goes away at the wrong moment.
-const AGAIN: &str = "while :; do setpriv --pdeathsig KILL \"$@\"; sleep 0.2; done";
+///
+/// Each run asks to die with the loop and then looks whether the loop is still there: one that was stopped before could not take it along.
+const AGAIN: &str = "while :; do setpriv --pdeathsig KILL sh -c '[ $PPID = $0 ] || exit; exec \"$@\"' $$ \"$@\"; sleep 0.2; done";
 
 /// Folder, ports and programs.
 #[derive(Debug)]
