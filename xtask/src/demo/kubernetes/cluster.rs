@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use spiderpool_control_plane::command::{run_with, wait_for};
+use spiderpool_control_plane::command::{run_with, wait_for, with_parent};
 use spiderpool_control_plane::{ControlPlane, Kubectl};
 
-use super::life;
 use super::manifests::{DEPLOYMENT, NAMESPACE, NODES};
 
 /// Longer than a busy machine takes for anything that a controller or an agent does.
-pub(super) const DONE_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const DONE_WITHIN: Duration = Duration::from_secs(120);
 
 /// A pod on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +94,7 @@ impl Cluster {
 
     /// kubectl that says each state of the pools until it is killed.
     pub(super) fn watching_pools(&self) -> Result<Command> {
-        let mut command = life::with_us(&self.kubectl.command()?);
+        let mut command = with_parent(&self.kubectl.command()?);
         command.args(["get", "spiderippools", "--watch", "-o", "json"]);
         Ok(command)
     }
