@@ -13,6 +13,7 @@ use spiderpool_control_plane::command::{run_with, wait_for, with_parent};
 use spiderpool_control_plane::{ControlPlane, Kubectl};
 
 use super::manifests::{DEPLOYMENT, NAMESPACE, NODES};
+use crate::workspace::find_program;
 
 /// Longer than a busy machine takes for anything that a controller or an agent does.
 pub(super) const DONE_WITHIN: Duration = Duration::from_secs(120);
@@ -51,9 +52,14 @@ impl Cluster {
         self.plane.server()
     }
 
-    /// The file by which kubectl finds it, as its administrator.
-    pub(super) fn kubeconfig(&self) -> &Path {
-        self.kubectl.kubeconfig()
+    /// What a shell is told so that `kubectl` leads here: where it is, or, if there is none, what stands in for it.
+    pub(super) fn way_in(&self) -> Result<String> {
+        if find_program("kubectl").is_some() {
+            return Ok(format!("export KUBECONFIG={}", self.kubectl.kubeconfig().display()));
+        }
+        let ours = self.kubectl.command()?;
+        let words: Vec<_> = [ours.get_program()].into_iter().chain(ours.get_args()).collect();
+        Ok(format!("alias kubectl='{}'", words.join(OsStr::new(" ")).display()))
     }
 
     /// The file by which an agent finds it, with an agent's account.
