@@ -21,7 +21,7 @@ const COMMON: &str = "\nFor every command:\n";
 
 fn ctl(args: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spiderpoolctl"));
-    command.args(args).env_remove("SPIDERPOOL_STORE").env("COLUMNS", "100");
+    command.args(args).env_remove("SPIDERPOOL_STORE").env_remove("KUBECONFIG").env("COLUMNS", "100");
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Help reads nothing.

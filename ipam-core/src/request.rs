@@ -6,7 +6,7 @@ use crate::addr::{Addr, Family};
 use crate::ledger::Policy;
 use crate::owner::{Nic, Owner};
 use crate::pool::PoolName;
-use crate::record::{Stamp, Time};
+use crate::record::{Attachment, Stamp, Time};
 
 /// Whether addresses follow the owner's identity into its next incarnation.
 ///
@@ -53,6 +53,15 @@ impl NicRequest {
         }
     }
 
+    /// Whether all that a NIC has is from candidates.
+    #[must_use]
+    pub fn matches(&self, attachment: &Attachment) -> bool {
+        attachment
+            .assignments
+            .iter()
+            .all(|assignment| self.pools(assignment.address.family()).contains(&assignment.pool))
+    }
+
     /// The address of this family that is asked for.
     #[must_use]
     pub fn ask(&self, family: Family) -> Option<Addr> {
@@ -79,10 +88,13 @@ pub struct AllocationRequest {
     pub deadline: Time,
     /// Seed of the jitter between tries.
     pub seed: u64,
+    /// Whether new addresses stay the owner's when a store that is not atomic has taken them and then refuses to attach them: where
+    /// somebody else has been told of them by then, as a cloud's network is. Its next request attaches them, its release frees them.
+    pub keeps_unattached: bool,
 }
 
 impl AllocationRequest {
-    /// A request without NICs, policy *lowest*, no cooldown.
+    /// A request without NICs, policy *lowest*, no cooldown; what cannot be attached is given back.
     #[must_use]
     pub const fn new(owner: Owner, deadline: Time) -> Self {
         Self {
@@ -94,6 +106,7 @@ impl AllocationRequest {
             stamp: None,
             deadline,
             seed: 0,
+            keeps_unattached: false,
         }
     }
 

@@ -10,6 +10,8 @@ mod error;
 #[cfg(feature = "client")]
 pub mod events;
 #[cfg(feature = "client")]
+pub mod fsck;
+#[cfg(feature = "client")]
 pub mod iaas;
 #[cfg(feature = "client")]
 pub mod ipam;
@@ -17,6 +19,8 @@ mod meta;
 #[cfg(feature = "client")]
 pub mod observe;
 mod patch;
+#[cfg(feature = "client")]
+pub mod snapshot;
 #[cfg(feature = "client")]
 pub mod store;
 #[cfg(feature = "client")]

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use ipam_k8s::iaas::Provider;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::USER_AGENT;
 use super::ipam::Ipam;
 use super::listen::Peers;
 use super::metrics::Metrics;
@@ -98,7 +100,11 @@ where
 
 /// Says whether the agent would start with these settings.
 fn check(environment: &impl Environment, path: &Path, out: &mut impl Write) -> anyhow::Result<()> {
-    let (_, warnings) = Settings::load(environment, path)?;
+    let (settings, warnings) = Settings::load(environment, path)?;
+    if let Some(provider) = &settings.iaas {
+        // Reads the file of certificates; nothing is sent.
+        Provider::new(provider, USER_AGENT)?;
+    }
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }

@@ -1,16 +1,20 @@
 //! What gives addresses in a cluster, behind the seam: [`ipam_k8s`] with the settings of the agent.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ipam_core::Addr;
 use ipam_core::select::source::{SubnetFeature, Switches};
 use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
 use ipam_k8s::events::{PodEvents, REPEATED_AFTER};
+use ipam_k8s::iaas::{Cloud, HostInterfaces, Parents, Provider, ProviderSettings};
 use ipam_k8s::ipam::{self, CoordinatorConfig, IpamSettings, Refused, RefusedKind};
 use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
 use ipam_k8s::workload::StaticKinds;
+use netcfg::uplink::physical_function;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -21,9 +25,13 @@ use super::ipam::{
     WorkloadEndpoint,
 };
 use super::settings::{LiveSettings, Settings};
+use super::{Chain, USER_AGENT};
 
 /// How long the agent waits for its watches at start. It serves without them too, from single reads.
 const WATCHES_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the agent waits for the networks of a cloud's provider at start.
+const NETWORKS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The pipeline of `ipam-k8s` as the API calls it.
 #[derive(Debug)]
@@ -39,7 +47,7 @@ pub struct ClusterIpam {
 pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let settings = start.settings;
     let config = kube::Config::infer().await.context("no cluster is configured")?;
-    let options = ClusterOptions::new(format!("spiderpool-agent/{}", env!("CARGO_PKG_VERSION")));
+    let options = ClusterOptions::new(USER_AGENT);
     let calls = Cluster::new(config.clone(), &options)?;
     // Watches have connections of their own, so that no call waits behind them.
     let watches = Cluster::new(config, &options)?;
@@ -61,9 +69,37 @@ pub async fn connect(start: Start) -> anyhow::Result<Arc<ClusterIpam>> {
     let mut live = start.live;
     let of_now = ipam_settings(&settings, &live.borrow_and_update());
     let ipam = ipam::Ipam::new(calls.clone(), known, store, of_now);
+    if let Some(provider) = &settings.iaas {
+        ipam.bind_in(cloud(&calls, provider).await?);
+    }
     ipam.tell_pods(PodEvents::start(calls, "spiderpool-agent", &settings.node_name, REPEATED_AFTER));
     tokio::spawn(follow(ipam.clone(), settings, live.clone()));
     Ok(Arc::new(ClusterIpam { ipam, live }))
+}
+
+/// The provider of the cloud that the node is in, with the interfaces that its networks are on.
+async fn cloud(calls: &Cluster, settings: &ProviderSettings) -> anyhow::Result<Arc<Cloud>> {
+    let provider = Provider::new(settings, USER_AGENT)?;
+    let parents = Parents::new(calls.clone(), HostInterfaces::new(Path::new("/")));
+    match parents.warm(Deadline::after(NETWORKS_WITHIN)).await {
+        Ok(found) => {
+            for (network, mac) in found {
+                match mac {
+                    Ok(mac) => info!(%network, %mac, "a network of the IaaS provider"),
+                    Err(error) => {
+                        let error = format!("{:#}", anyhow::Error::new(error));
+                        info!(%network, error, "a network of the IaaS provider that this node lacks");
+                    }
+                }
+            }
+        }
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::new(error));
+            warn!(error, "the networks of the IaaS provider are read when they are needed");
+        }
+    }
+    info!(url = settings.url(), timeout = ?settings.timeout(), "addresses are bound by an IaaS provider");
+    Ok(Arc::new(Cloud::new(provider, parents)))
 }
 
 /// Takes over what may change while the agent runs.
@@ -82,7 +118,7 @@ fn seed(settings: &Settings) -> u64 {
     })
 }
 
-fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
+pub(crate) fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
     let mut of = IpamSettings::new(settings.pod_namespace.clone());
     of.cluster_network.clone_from(&settings.multus_network);
     of.switches = Switches {
@@ -107,13 +143,17 @@ fn ipam_settings(settings: &Settings, live: &LiveSettings) -> IpamSettings {
 
 impl Ipam for ClusterIpam {
     async fn allocate(&self, request: AddRequest, deadline: Instant) -> Result<Allocated, Refusal> {
-        let Sandbox { pod, pod_uid, .. } = request.sandbox;
+        let Sandbox { pod, pod_uid, netns, .. } = request.sandbox;
         let nic = request.nic.parse().map_err(|error: ipam_core::Error| {
             Refusal::failed(
                 format!("failed to allocate IP addresses in standard mode: {error}"),
                 [Cause::WrongInput],
             )
         })?;
+        let master = match request.is_master_subnet_matched {
+            true => Some(master_of(PathBuf::from(netns), request.nic).await),
+            false => None,
+        };
         let add = ipam::AddRequest {
             nic,
             namespace: pod.namespace,
@@ -122,12 +162,13 @@ impl Ipam for ClusterIpam {
             default_v4: request.default_pools_v4,
             default_v6: request.default_pools_v6,
             clean_gateway: request.is_gateway_cleaned,
+            master,
         };
         let answer = self.ipam.add(&add, Deadline::at(deadline)).await.map_err(refusal)?;
         let live = self.live.borrow();
         Ok(Allocated {
+            is_conflict_detected: live.is_conflict_detected && !answer.is_migrating,
             answer,
-            is_conflict_detected: live.is_conflict_detected,
             is_gateway_detected: live.is_gateway_detected,
         })
     }
@@ -162,6 +203,16 @@ impl Ipam for ClusterIpam {
     async fn coordinator_config(&self, pod: PodRef, deadline: Instant) -> Result<CoordinatorConfig, Refusal> {
         let found = self.ipam.coordinator_config(&pod.namespace, &pod.name, Deadline::at(deadline));
         found.await.map_err(refusal)
+    }
+}
+
+/// The addresses of the physical function behind a NIC.
+async fn master_of(netns: PathBuf, nic: String) -> Result<Vec<Addr>, String> {
+    let looking = tokio::task::spawn_blocking(move || physical_function(Path::new("/"), &netns, &nic));
+    match looking.await {
+        Ok(Ok(function)) => Ok(function.addresses.iter().map(|net| net.addr().into()).collect()),
+        Ok(Err(error)) => Err(Chain(&error).to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

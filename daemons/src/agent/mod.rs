@@ -15,7 +15,7 @@
 
 mod api;
 mod cli;
-mod cluster;
+pub(crate) mod cluster;
 mod connection;
 mod guard;
 mod health;
@@ -35,6 +35,9 @@ pub use self::health::SelfCheckError;
 pub use self::listen::{ListenError, Peers};
 pub use self::serve::{Listeners, ServeError, serve};
 pub use self::sysctl::SysctlError;
+
+/// What the agent calls itself, to the API server and to the provider of a cloud.
+const USER_AGENT: &str = concat!("spiderpool-agent/", env!("CARGO_PKG_VERSION"));
 
 /// An error with what led to it, for one line.
 struct Chain<'e>(&'e dyn std::error::Error);

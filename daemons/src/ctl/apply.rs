@@ -87,14 +87,19 @@ fn rehearse(manifests: &[Manifest], context: &Context<'_>) -> anyhow::Result<Vec
             let rehearsal = Rehearsal::of(&mut session)?;
             rehearsal.perform(manifests, Some(&mut session))
         }
-        Err(Error::NotFound { .. }) => Rehearsal::default().perform(manifests, None),
-        Err(error) => Err(error.into()),
+        Err(error) if is_absent(&error) => Rehearsal::default().perform(manifests, None),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether it is only that there is no store yet.
+fn is_absent(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::NotFound { .. }))
 }
 
 fn apply(manifests: &[Manifest], context: &Context<'_>) -> anyhow::Result<Vec<Applied>> {
     // A mistake in the manifests must not leave an empty store behind.
-    if let Err(Error::NotFound { .. }) = context.open(OpenMode::MustExist) {
+    if context.open(OpenMode::MustExist).is_err_and(|error| is_absent(&error)) {
         Rehearsal::default().perform(manifests, None)?;
     }
     let mut store = context.open(OpenMode::CreateIfMissing)?;

@@ -1,23 +1,23 @@
 //! What can be typed.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::exit::HELP;
 use super::output::Format;
+use super::target::TargetArgs;
 use super::{apply, delete, explain, fsck, gc, get, ip, pool, span, transfer};
 
-/// Looks into and changes the address store of one host: pools, reserved ranges, and who holds which address.
+/// Looks into the address store of one host or of a cluster, and changes it: pools, reserved ranges, and who holds which address.
 #[derive(Debug, Parser)]
-#[command(name = "spiderpoolctl", version, after_help = super::exit::HELP, max_term_width = 110)]
+#[command(name = "spiderpoolctl", version, after_help = HELP, max_term_width = 110)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Cli {
-    /// The store's file.
-    #[arg(long, global = true, help_heading = "For every command", value_name = "PATH", env = "SPIDERPOOL_STORE", default_value = STORE_DEFAULT)]
-    pub(super) store: PathBuf,
-    /// How long to wait while another process works on the store: 500ms, 10s, 2m.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// How long to wait while another process works on the store, and in a cluster for each answer: 500ms, 10s, 2m.
     #[arg(long, global = true, help_heading = "For every command", value_name = "TIME", default_value = "10s", value_parser = span::parse)]
     pub(super) timeout: Duration,
     /// How to write the answer.
@@ -35,9 +35,6 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// Where packages put it.
-const STORE_DEFAULT: &str = "/var/lib/spiderpool/ipam.db";
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Load pools and reserved ranges from SpiderIPPool and SpiderReservedIP manifests.
@@ -52,9 +49,9 @@ pub(super) enum Command {
     /// Look at addresses, and release them.
     #[command(subcommand)]
     Ip(ip::Command),
-    /// Say what an ADD of a container would get now, from which pool, and why not from the others. Nothing is changed.
+    /// Say what an ADD of a container or pod would get now, from which pool, and why not from the others. Nothing is changed.
     Explain(explain::Args),
-    /// Check the store, and repair what can be repaired.
+    /// Check the store or the cluster, and repair what can be repaired.
     Fsck(fsck::Args),
     /// Free the addresses of containers that are gone.
     Gc(gc::Args),

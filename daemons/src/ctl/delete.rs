@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verd
                 let entries = session.reserved()?;
                 let names: Vec<&str> = entries.iter().map(|entry| entry.spec.name().as_str()).collect();
                 if !names.contains(&name.as_str()) {
-                    return Err(absent(*kind, name, &names));
+                    return Err(absent(*kind, name, &names, "in the store"));
                 }
             }
         }
@@ -141,7 +141,8 @@ fn may_go(session: &mut Session<'_>, name: &PoolName, force: bool) -> anyhow::Re
             holders.concat()
         );
     }
-    let Source::Network(network) = &entry.source else { return Ok(None) };
+    let source = session.pool(name)?.map(|entry| entry.source);
+    let Some(Source::Network(network)) = source else { return Ok(None) };
     Ok(Some(format!(
         "IPPool {name} comes from the configuration of network {network}, whose next ADD loads it again"
     )))

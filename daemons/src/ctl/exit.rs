@@ -5,7 +5,7 @@
 //! | 0 | done; `fsck` found nothing |
 //! | 1 | refused, and nothing was changed; or `fsck` left findings |
 //! | 2 | the command line is wrong |
-//! | 3 | the store cannot be used: absent, busy, damaged, full, read-only, not ours |
+//! | 3 | the store cannot be used: absent, busy, damaged, full, read-only, not ours; the cluster cannot be: not reached, no right to |
 //! | 4 | done, but the answer cannot be written to standard output |
 
 use std::io;
@@ -14,15 +14,25 @@ use std::process::ExitCode;
 use ipam_core::DriveError;
 use ipam_local::Error;
 
+use super::cluster::Unusable;
 use super::output::Unwritten;
 
 /// For `--help`.
 pub(super) const HELP: &str = "\
+Which store or cluster it is about; the first that is given decides:
+  --store PATH                                 this store
+  --cluster, --kubeconfig PATH, --context C    this cluster
+  variable SPIDERPOOL_STORE                    this store
+  variable KUBECONFIG                          this cluster
+  none of them                                 the store /var/lib/spiderpool/ipam.db
+apply, delete, gc, export and import are for stores only.
+
 Exit codes:
   0  done; fsck: nothing found
   1  refused, and nothing was changed; fsck: findings are left
   2  the command line is wrong
-  3  the store cannot be used: absent, busy, damaged, full, read-only, not ours
+  3  the store cannot be used: absent, busy, damaged, full, read-only, not ours;
+     the cluster cannot be used: not configured, not reached, not permitted
   4  done, but the answer cannot be written to standard output";
 
 const REFUSED: u8 = 1;
@@ -94,6 +104,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<Unwritten>().is_some() {
         return UNWRITTEN;
     }
+    if error.downcast_ref::<Unusable>().is_some() {
+        return STORE;
+    }
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<Error>() {
             return if is_unusable(error) { STORE } else { REFUSED };
@@ -103,6 +116,13 @@ fn code_of(error: &anyhow::Error) -> u8 {
         }
     }
     REFUSED
+}
+
+/// Whether something else may have been meant: there is no such store, or the cluster cannot be used.
+pub(super) fn is_elsewhere(error: &anyhow::Error) -> bool {
+    let is_absent = |error: &Error| matches!(error, Error::NotFound { .. } | Error::NoDirectory { .. });
+    error.downcast_ref::<Unusable>().is_some()
+        || error.chain().any(|cause| cause.downcast_ref::<Error>().is_some_and(is_absent))
 }
 
 /// Whether it is the store that failed, rather than the request.

@@ -2,23 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use ipam_core::explain::{Explain, Question, Room};
+use ipam_core::explain::{Explain, Explanation, Question, Room};
 use ipam_core::select::{PoolNames, PoolSource};
 use ipam_core::{Addr, AllocationRequest, Family, Nic, NicRequest, Owner, Policy, PoolName, run as drive};
 use ipam_local::{BootClock, OpenMode, PoolEntry};
 
 use super::Context;
+use super::cluster::explain::{PodArgs, Wanted};
+use super::cluster::{self, Connection};
 use super::exit::{Usage, Verdict};
 use super::span;
+use super::target::Place;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The container: CNI_CONTAINERID of its ADD. One that is not there yet can be asked about as well.
-    #[arg(value_name = "CONTAINER")]
-    container: String,
-    /// The network: `name` of the configuration.
+    /// On a host the container, CNI_CONTAINERID of its ADD; one that is not there yet can be asked about as well. In a cluster the
+    /// pod.
+    #[arg(value_name = "CONTAINER|NAMESPACE/POD")]
+    subject: String,
+    /// The network: `name` of the configuration. On a host it must be given.
     #[arg(long)]
-    network: String,
+    network: Option<String>,
     /// The interface: CNI_IFNAME.
     #[arg(long, default_value = "eth0")]
     nic: Nic,
@@ -28,20 +32,62 @@ pub(super) struct Args {
     /// The same for IPv6.
     #[arg(long, value_name = "POOL,…", value_delimiter = ',')]
     ipv6: Vec<String>,
-    /// Ask for this address; twice for one of each IP version.
+    /// Ask for this address; twice for one of each IP version. On a host.
     #[arg(long, value_name = "ADDRESS")]
     ip: Vec<Addr>,
-    /// `allocationPolicy` of the configuration: lowest, spread or rotate.
-    #[arg(long, default_value = "rotate")]
-    policy: Policy,
-    /// `addressCooldown` of the configuration.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span::parse)]
-    cooldown: std::time::Duration,
+    /// `allocationPolicy`: lowest, spread or rotate. On a host `rotate` without it, in a cluster as the agents are told.
+    #[arg(long)]
+    policy: Option<Policy>,
+    /// `addressCooldown` of the configuration; 0s without it. On a host: which addresses of a cluster were freed of late only its
+    /// agents know.
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    cooldown: Option<std::time::Duration>,
+    #[command(flatten)]
+    pod: PodArgs,
 }
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
+    let (explanation, notes) = match &context.target.place {
+        Place::Store(_) => (here(args, context)?, Vec::new()),
+        Place::Cluster(access) => {
+            let of_hosts = [
+                (args.network.is_some(), "--network"),
+                (!args.ip.is_empty(), "--ip"),
+                (args.cooldown.is_some(), "--cooldown"),
+            ];
+            if let Some((_, option)) = of_hosts.iter().find(|(is_given, _)| *is_given) {
+                return Err(Usage(format!(
+                    "{option} is for the store of a host, and {} was chosen",
+                    context.target
+                ))
+                .into());
+            }
+            let wanted = Wanted {
+                pod: &args.subject,
+                nic: &args.nic,
+                v4: &args.ipv4,
+                v6: &args.ipv6,
+                policy: args.policy,
+            };
+            cluster::explain::run(&wanted, &args.pod, &Connection::open(access, context.timeout)?)?
+        }
+    };
+    for note in notes {
+        context.output.note(note);
+    }
+    context.output.answer(&explanation, |output| output.raw(&explanation.to_string()))?;
+    Ok(Verdict::Fine)
+}
+
+fn here(args: &Args, context: &Context<'_>) -> anyhow::Result<Explanation> {
     let usage = |text: String| Usage(text);
-    let owner = Owner::container(&args.network, &args.container).map_err(|error| usage(error.to_string()))?;
+    if let Some(option) = args.pod.first_given() {
+        return Err(usage(format!("{option} is for a cluster, and {} was chosen", context.target)).into());
+    }
+    let Some(network) = &args.network else {
+        return Err(usage("on a host --network must be given: `name` of the configuration".to_owned()).into());
+    };
+    let owner = Owner::container(network, &args.subject).map_err(|error| usage(error.to_string()))?;
     if let [first, second, ..] = args.ip.as_slice()
         && (args.ip.len() > 2 || first.family() == second.family())
     {
@@ -54,7 +100,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verd
 
     let stamp = session.stamp();
     let mut request = AllocationRequest::new(owner, stamp.at + context.timeout);
-    (request.policy, request.cooldown, request.stamp) = (args.policy, args.cooldown, Some(stamp));
+    request.policy = args.policy.unwrap_or(Policy::Rotate);
+    (request.cooldown, request.stamp) = (args.cooldown.unwrap_or_default(), Some(stamp));
     let mut wanted = NicRequest::new(args.nic.clone());
     wanted.asks.clone_from(&args.ip);
     let (source, words) = source(args);
@@ -67,10 +114,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verd
 
     let rooms: BTreeMap<&PoolName, &PoolEntry> =
         entries.iter().map(|entry| (entry.spec.name(), entry)).collect();
-    let explanation = explanation
-        .with_room(|pool| rooms.get(pool).map(|entry| Room { free: entry.free, capacity: entry.capacity }));
-    context.output.answer(&explanation, |output| output.raw(&explanation.to_string()))?;
-    Ok(Verdict::Fine)
+    Ok(explanation
+        .with_room(|pool| rooms.get(pool).map(|entry| Room { free: entry.free, capacity: entry.capacity })))
 }
 
 /// Where the pools are named, and how the plugin's configuration calls that.

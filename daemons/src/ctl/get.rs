@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use ipam_core::admission::ObjectKind;
 use ipam_core::{PoolFields, PoolName, ReservedFields, ReservedName, nearest};
-use ipam_local::{Metadata, OpenMode, PoolEntry, ReservedEntry};
+use ipam_local::Metadata;
 use serde::Serialize;
 
 use super::Context;
 use super::exit::{Usage, Verdict};
+use super::ledger::{Pool, Reserved};
 use super::manifest::API_VERSION;
 use super::output::{Count, Output};
 
@@ -97,8 +98,8 @@ impl Head {
     }
 }
 
-impl From<&PoolEntry> for Manifest {
-    fn from(entry: &PoolEntry) -> Self {
+impl From<&Pool> for Manifest {
+    fn from(entry: &Pool) -> Self {
         Self {
             api_version: API_VERSION,
             kind: ObjectKind::IpPool.as_str(),
@@ -109,8 +110,8 @@ impl From<&PoolEntry> for Manifest {
     }
 }
 
-impl From<&ReservedEntry> for Manifest {
-    fn from(entry: &ReservedEntry) -> Self {
+impl From<&Reserved> for Manifest {
+    fn from(entry: &Reserved) -> Self {
         Self {
             api_version: API_VERSION,
             kind: ObjectKind::ReservedIp.as_str(),
@@ -123,11 +124,11 @@ impl From<&ReservedEntry> for Manifest {
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
     let is_wanted = |kind| args.kind.is_none_or(|wanted| wanted == kind);
-    let mut store = context.open(OpenMode::MustExist)?;
-    let mut session = store.session(context.timeout)?;
-    let mut pools = if is_wanted(Kind::IpPool) { session.pools()? } else { Vec::new() };
-    let mut reserved = if is_wanted(Kind::ReservedIp) { session.reserved()? } else { Vec::new() };
-    drop(session);
+    let (mut pools, mut reserved, place) = context.look(|ledger| {
+        let pools = if is_wanted(Kind::IpPool) { ledger.pools()? } else { Vec::new() };
+        let reserved = if is_wanted(Kind::ReservedIp) { ledger.reserved()? } else { Vec::new() };
+        Ok((pools, reserved, ledger.place()))
+    })?;
     if let (Some(kind), Some(name)) = (args.kind, &args.name) {
         let names: Vec<&str> = pools
             .iter()
@@ -135,7 +136,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verd
             .chain(reserved.iter().map(|entry| entry.spec.name().as_str()))
             .collect();
         if !names.contains(&name.as_str()) {
-            return Err(absent(kind, name, &names));
+            return Err(absent(kind, name, &names, place));
         }
         pools.retain(|entry| entry.spec.name().as_str() == name);
         reserved.retain(|entry| entry.spec.name().as_str() == name);
@@ -171,9 +172,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> anyhow::Result<Verd
 }
 
 /// The error for an object that is not there.
-pub(super) fn absent(kind: Kind, name: &str, names: &[&str]) -> anyhow::Error {
+pub(super) fn absent(kind: Kind, name: &str, names: &[&str], place: &str) -> anyhow::Error {
     let hint = nearest(name, names).map(|near| format!(", did you mean {near}?")).unwrap_or_default();
-    anyhow::anyhow!("there is no {} {name} in the store{hint}", kind.object_kind())
+    anyhow::anyhow!("there is no {} {name} {place}{hint}", kind.object_kind())
 }
 
 /// A name as a pool's.
@@ -192,7 +193,7 @@ const POOL_HEADS: [&str; 7] =
 
 const RESERVED_HEADS: [&str; 4] = ["NAME", "VERSION", "ADDRESSES", "IPS"];
 
-fn pool_row(entry: &PoolEntry) -> Vec<String> {
+fn pool_row(entry: &Pool) -> Vec<String> {
     let spec = &entry.spec;
     vec![
         spec.name().to_string(),
@@ -201,11 +202,11 @@ fn pool_row(entry: &PoolEntry) -> Vec<String> {
         entry.used.to_string(),
         Count(spec.allocatable().len()).to_string(),
         spec.is_default().to_string(),
-        entry.source.clone().into(),
+        entry.source.clone(),
     ]
 }
 
-fn reserved_row(entry: &ReservedEntry) -> Vec<String> {
+fn reserved_row(entry: &Reserved) -> Vec<String> {
     let spec = &entry.spec;
     vec![
         spec.name().to_string(),

@@ -8,9 +8,12 @@ use ipam_local::{BootClock, OpenMode, Session};
 use serde::Serialize;
 
 use super::Context;
-use super::exit::Verdict;
+use super::cluster::{self, Books, Connection};
+use super::exit::{Usage, Verdict};
+use super::ledger::{Filter, Seen};
 use super::output::{Count, Output};
 use super::pool::find;
+use super::target::Place;
 use super::view::{HEADS, Held};
 
 mod who;
@@ -26,7 +29,7 @@ pub(super) enum Command {
     },
     /// List the addresses that can be given out.
     Free(FreeArgs),
-    /// Take an address from its holder. Only for owners that are gone: a container that runs keeps using it.
+    /// Take an address from its holder. Only for owners that are gone: a container or pod that runs keeps using it.
     Release(ReleaseArgs),
 }
 
@@ -38,6 +41,15 @@ pub(super) struct ListArgs {
     /// Only addresses of containers on this network.
     #[arg(long)]
     network: Option<String>,
+    /// Only addresses of pods of this namespace.
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Only addresses of the owner with this uid.
+    #[arg(long, value_name = "UID")]
+    owner: Option<String>,
+    /// Only addresses of pods on this node, as their SpiderEndpoints say it; in a cluster.
+    #[arg(long)]
+    node: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,9 +66,12 @@ pub(super) struct FreeArgs {
 pub(super) struct ReleaseArgs {
     /// The address, without prefix length.
     address: Addr,
-    /// Only if this owner holds it: the uid that `ip who` shows.
+    /// Only if this owner holds it: the uid that `ip who` shows. In a cluster it must be given.
     #[arg(long, value_name = "UID")]
     owner: Option<String>,
+    /// In a cluster: even if the pod lives. It goes on using the address, and another pod may be given it.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
@@ -93,17 +108,23 @@ pub(super) fn each_record(
 }
 
 fn list(args: &ListArgs, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
-    let mut store = context.open(OpenMode::MustExist)?;
-    let mut session = store.session(context.timeout)?;
-    if let Some(pool) = &args.pool {
-        find(&mut session, pool)?;
-    }
-    let now = session.stamp();
-    let mut held = Vec::new();
-    each_record(&mut session, args.pool.as_ref(), args.network.as_deref(), |holding| {
-        held.push(Held::new(holding, &now))
+    let ListArgs { pool, network, namespace, owner, node } = args;
+    let filter = Filter {
+        pool: pool.clone(),
+        network: network.clone(),
+        namespace: namespace.clone(),
+        owner: owner.clone(),
+        node: node.clone(),
+    };
+    let held = context.look(|ledger| {
+        if let Some(pool) = &args.pool {
+            find(ledger, pool)?;
+        }
+        let now = ledger.now();
+        let mut held = Vec::new();
+        ledger.each(&filter, &mut |seen| held.push(Held::seen(seen, &now)))?;
+        Ok(held)
     })?;
-    drop(session);
     let people = |output: &mut Output<'_>| {
         let rows: Vec<Vec<String>> = held.iter().map(Held::row).collect();
         output.table(&HEADS, &rows, "no address is held")
@@ -126,17 +147,22 @@ struct FreeReport {
 }
 
 fn free(args: &FreeArgs, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
-    let mut store = context.open(OpenMode::MustExist)?;
-    let mut session = store.session(context.timeout)?;
-    let entries = match &args.pool {
-        Some(name) => vec![find(&mut session, name)?],
-        None => session.pools()?,
-    };
+    let found = context.look(|ledger| {
+        let entries = match &args.pool {
+            Some(name) => vec![find(ledger, name)?],
+            None => ledger.pools()?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let set = ledger.free_ranges(entry.spec.name())?;
+            found.push((entry, set));
+        }
+        Ok(found)
+    })?;
     let mut reports = Vec::new();
     let mut rows = Vec::new();
-    for entry in entries {
+    for (entry, set) in found {
         let pool = entry.spec.name().to_string();
-        let set = session.free_ranges(entry.spec.name())?;
         let mut lines = Vec::new();
         match args.count {
             Some(count) => lines.extend(
@@ -154,7 +180,6 @@ fn free(args: &FreeArgs, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
         let is_disabled = entry.spec.is_disabled();
         reports.push(FreeReport { pool, is_disabled, free: Count(set.len()), ranges, addresses });
     }
-    drop(session);
     let people = |output: &mut Output<'_>| {
         output.table(&["POOL", "FREE", "ADDRESSES", ""], &rows, "no address is free")
     };
@@ -169,6 +194,29 @@ struct ReleaseReport {
 }
 
 fn release(args: &ReleaseArgs, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
+    let (seen, held) = match &context.target.place {
+        Place::Cluster(access) => {
+            let connection = Connection::open(access, context.timeout)?;
+            let seen =
+                cluster::release::release(&connection, args.address, args.owner.as_deref(), args.force)?;
+            let held = Held::seen(&seen, &Books::never());
+            (seen, held)
+        }
+        Place::Store(_) => release_here(args, context)?,
+    };
+    let (address, pool) = (args.address, &seen.holding.pool);
+    let line = format!("{address} of IPPool {pool} released; {} has lost it", held.holder());
+    let report = ReleaseReport { released: vec![held] };
+    context.output.answer(&report, |output| output.line(line))?;
+    Ok(Verdict::Fine)
+}
+
+fn release_here(args: &ReleaseArgs, context: &Context<'_>) -> anyhow::Result<(Seen, Held)> {
+    if args.force {
+        return Err(
+            Usage("--force is for a cluster: the store of a host does not know who runs".to_owned()).into()
+        );
+    }
     let address = args.address;
     let mut store = context.open(OpenMode::MustExist)?;
     let mut session = store.session(context.timeout)?;
@@ -177,7 +225,7 @@ fn release(args: &ReleaseArgs, context: &mut Context<'_>) -> anyhow::Result<Verd
         anyhow::bail!("nobody holds {address}, so there is nothing to release; `ip who {address}` says more");
     };
     let held = Held::new(&holding, &now);
-    let owner = holding.record.owner;
+    let owner = holding.record.owner.clone();
     if let Some(wanted) = &args.owner
         && wanted != owner.uid()
     {
@@ -189,13 +237,9 @@ fn release(args: &ReleaseArgs, context: &mut Context<'_>) -> anyhow::Result<Verd
     }
     let request = ReleaseRequest::new(owner, ReleaseScope::Address(address), now.at + context.timeout);
     let released = drive(Release::new(request, session.is_atomic()), &mut session, &mut BootClock)?;
-    drop(session);
     anyhow::ensure!(
         !released.addresses.is_empty(),
         "{address} was not released: its record has changed meanwhile"
     );
-    let line = format!("{address} of IPPool {} released; {} has lost it", holding.pool, held.holder());
-    let report = ReleaseReport { released: vec![held] };
-    context.output.answer(&report, |output| output.line(line))?;
-    Ok(Verdict::Fine)
+    Ok((holding.into(), held))
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ipam_core::{Addr, Family, IpRange, PoolName, PoolSpec, RangeSet};
-use ipam_local::{OpenMode, PoolEntry, ReservedEntry, Session};
 use serde::Serialize;
 
 use super::Context;
 use super::exit::{Usage, Verdict};
+use super::ledger::{Ledger, Pool, Reserved};
 use super::map::{self, Grid, Ground, Look};
 use super::output::{Count, Output};
 
@@ -42,20 +42,20 @@ enum Draw {
 
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
     let Command::Show(args) = command;
-    let mut store = context.open(OpenMode::MustExist)?;
-    let mut session = store.session(context.timeout)?;
-    let entries = match &args.name {
-        Some(name) => vec![find(&mut session, name)?],
-        None => session.pools()?,
-    };
-    let reserved = session.reserved()?;
     // A line is a label, two blanks and the cells.
     let columns = context.output.terminal().columns;
-    let shown = entries
-        .iter()
-        .map(|entry| Shown::new(&mut session, entry, &reserved, args.range, columns))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    drop(session);
+    let (shown, advice) = context.look(|ledger| {
+        let entries = match &args.name {
+            Some(name) => vec![find(ledger, name)?],
+            None => ledger.pools()?,
+        };
+        let reserved = ledger.reserved()?;
+        let shown = entries
+            .iter()
+            .map(|entry| Shown::new(ledger, entry, &reserved, args.range, columns))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        Ok((shown, ledger.advice()))
+    })?;
 
     let is_fancy = match args.draw {
         Draw::Auto => context.output.terminal().is_fancy,
@@ -65,7 +65,7 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> anyhow::Resul
     let look = if is_fancy { Look::Blocks } else { Look::Ascii };
     let people = |output: &mut Output<'_>| {
         if shown.is_empty() {
-            output.note("there are no pools; load some with `apply -f FILE`");
+            output.note(format!("there are no pools; {advice}"));
         }
         for (index, pool) in shown.iter().enumerate() {
             if index > 0 {
@@ -86,11 +86,11 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> anyhow::Resul
 }
 
 /// A pool by name, or an error that names one that was perhaps meant.
-pub(super) fn find(session: &mut Session<'_>, name: &PoolName) -> anyhow::Result<PoolEntry> {
-    if let Some(entry) = session.pool(name)? {
+pub(super) fn find(ledger: &mut dyn Ledger, name: &PoolName) -> anyhow::Result<Pool> {
+    if let Some(entry) = ledger.pool(name)? {
         return Ok(entry);
     }
-    let pools = session.pools()?;
+    let pools = ledger.pools()?;
     let names: Vec<&str> = pools.iter().map(|entry| entry.spec.name().as_str()).collect();
     let hint = match ipam_core::nearest(name.as_str(), &names) {
         Some(near) => format!(", did you mean {near}?"),
@@ -98,11 +98,11 @@ pub(super) fn find(session: &mut Session<'_>, name: &PoolName) -> anyhow::Result
             format!(", there are: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
         }
     };
-    Err(anyhow::anyhow!("there is no SpiderIPPool {name} in the store{hint}"))
+    Err(anyhow::anyhow!("there is no SpiderIPPool {name} {}{hint}", ledger.place()))
 }
 
 /// The reserved addresses of a family.
-pub(super) fn reserved_set(entries: &[ReservedEntry], family: Family) -> RangeSet {
+pub(super) fn reserved_set(entries: &[Reserved], family: Family) -> RangeSet {
     entries
         .iter()
         .filter(|entry| entry.spec.family() == family)
@@ -156,9 +156,9 @@ struct Shown {
 
 impl Shown {
     fn new(
-        session: &mut Session<'_>,
-        entry: &PoolEntry,
-        reserved: &[ReservedEntry],
+        ledger: &mut dyn Ledger,
+        entry: &Pool,
+        reserved: &[Reserved],
         range: Option<IpRange>,
         columns: usize,
     ) -> anyhow::Result<Self> {
@@ -166,7 +166,7 @@ impl Shown {
         let whole = ground(spec, &reserved_set(reserved, spec.family()));
         // Records of reserved addresses are not among what could be given out, nor are they free.
         let kept: Vec<IpRange> = whole.reserved.ranges().collect();
-        let used_in_reserved: u64 = counts_of(session, spec.name(), &kept)?.iter().sum();
+        let used_in_reserved: u64 = ledger.taken_in(spec.name(), &kept)?.iter().sum();
         let usable = u128::from(entry.used.saturating_sub(used_in_reserved)).saturating_add(entry.free);
 
         let part = match range {
@@ -175,7 +175,7 @@ impl Shown {
         };
         let grid = Grid::new(&part.ips, column_bits(&part.ips, columns));
         let cells = grid.cells();
-        let counts = counts_of(session, spec.name(), &cells)?;
+        let counts = ledger.taken_in(spec.name(), &cells)?;
         let used = cells.iter().zip(&counts).filter(|(_, used)| **used > 0);
         let used = used
             .map(|(cell, used)| CellReport { first: cell.first(), last: cell.last(), used: *used })
@@ -184,7 +184,7 @@ impl Shown {
             name: spec.name().to_string(),
             subnet: spec.subnet().to_string(),
             gateway: spec.gateway().map(|gateway| gateway.to_string()),
-            source: entry.source.clone().into(),
+            source: entry.source.clone(),
             is_disabled: spec.is_disabled(),
             total: Count(spec.ips().len()),
             used: entry.used,
@@ -231,15 +231,6 @@ impl Shown {
         }
         Ok(())
     }
-}
-
-/// The records of each range.
-fn counts_of(
-    session: &mut Session<'_>,
-    pool: &PoolName,
-    ranges: &[IpRange],
-) -> Result<Vec<u64>, ipam_local::Error> {
-    ranges.iter().map(|range| session.taken_in(pool, *range)).collect()
 }
 
 fn ground(spec: &PoolSpec, reserved: &RangeSet) -> Ground {

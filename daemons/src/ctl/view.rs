@@ -3,6 +3,7 @@
 use ipam_core::{Holding, Owner, OwnerKind, Stamp};
 use serde::Serialize;
 
+use super::ledger::Seen;
 use super::span;
 
 /// One address and who holds it.
@@ -13,6 +14,9 @@ pub(super) struct Held {
     #[serde(skip_serializing_if = "Option::is_none")]
     nic: Option<String>,
     owner: HeldBy,
+    /// In a cluster: the node that the owner's endpoint names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed: Option<Confirmed>,
     #[serde(skip)]
@@ -60,9 +64,19 @@ impl Held {
             pool: pool.to_string(),
             nic: nic.as_ref().map(ToString::to_string),
             owner: HeldBy::new(&record.owner),
+            node: None,
             confirmed: record.stamp.as_ref().map(|stamp| Confirmed::new(stamp, now)),
             owner_text: record.owner.to_string(),
         }
+    }
+
+    /// A record with what else is known of its holder.
+    pub(super) fn seen(seen: &Seen, now: &Stamp) -> Self {
+        Self { node: seen.node.clone(), ..Self::new(&seen.holding, now) }
+    }
+
+    pub(super) fn node(&self) -> Option<&str> {
+        self.node.as_deref()
     }
 
     pub(super) fn address(&self) -> &str {

@@ -37,7 +37,7 @@ fn given(answer: &Value) -> Allocated {
     });
     let flag = |key: &str| list("ips").iter().any(|ip| ip[key] == true);
     Allocated {
-        answer: Given { ips: ips.collect(), routes: routes.collect() },
+        answer: Given { ips: ips.collect(), routes: routes.collect(), ..Given::default() },
         is_conflict_detected: flag("enableIPConflictDetection"),
         is_gateway_detected: flag("enableGatewayDetection"),
     }

@@ -34,6 +34,7 @@ fn an_add_is_answered_to_the_byte() {
                 dst: "0.0.0.0/0".to_owned(),
                 gw: "10.6.0.1".to_owned(),
             }],
+            ..Given::default()
         },
         is_conflict_detected: false,
         is_gateway_detected: false,

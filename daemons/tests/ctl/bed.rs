@@ -98,7 +98,8 @@ impl Bed {
             .arg(self.store())
             .args(args)
             .env_remove("NO_COLOR")
-            .env_remove("SPIDERPOOL_STORE");
+            .env_remove("SPIDERPOOL_STORE")
+            .env_remove("KUBECONFIG");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

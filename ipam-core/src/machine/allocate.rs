@@ -142,6 +142,9 @@ impl Allocate {
                 // It is not a new address but one that the owner has: no other pool helps.
                 self.give_back(&plan, Then::GiveUp(GiveUp::Store), now)
             }
+            (Err(Class::Rejected), [Change::Attachments { .. }]) if self.request.keeps_unattached => {
+                self.end(Then::GiveUp(GiveUp::Store))
+            }
             (Err(Class::Rejected), _) => self.give_back(&plan, Then::GiveUp(GiveUp::Store), now),
             (Err(class), _) => self.pause(class, now),
         }

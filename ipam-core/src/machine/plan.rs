@@ -36,7 +36,7 @@ impl Plan {
                 plan.holdings.attachments.iter().find(|attachment| usable && attachment.nic == nic.nic);
             match attachment.filter(|attachment| !attachment.assignments.is_empty()).cloned() {
                 Some(attachment)
-                    if request.follow == Follow::WhilePoolsMatch && !matches_pools(&attachment, nic) =>
+                    if request.follow == Follow::WhilePoolsMatch && !nic.matches(&attachment) =>
                 {
                     plan.drop_outdated(&attachment);
                     plan.open(request, nic);
@@ -312,11 +312,4 @@ impl Plan {
     pub(super) fn without_attached(&self, assignments: BTreeSet<Assignment>) -> BTreeSet<Assignment> {
         assignments.into_iter().filter(|assignment| !self.is_attached(assignment.address)).collect()
     }
-}
-
-fn matches_pools(attachment: &Attachment, nic: &NicRequest) -> bool {
-    attachment
-        .assignments
-        .iter()
-        .all(|assignment| nic.pools(assignment.address.family()).contains(&assignment.pool))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Selected;
 use super::catalogue::{Asked as Named, Catalogue};
 use super::error::SelectError;
 use super::source::{Asked, NicAsked, PoolsAsked, Source};
@@ -119,6 +120,21 @@ impl NicAsked {
             return Err(SelectError::NoRules);
         }
         Ok(request)
+    }
+
+    /// What is found about each pool that is named for this NIC, family by family: for an explanation, which also tells why the others
+    /// are none.
+    pub fn surveys<'a>(
+        &'a self,
+        pools: &'a Catalogue,
+        subject: &'a Subject,
+        made: &'a MadePools,
+    ) -> impl Iterator<Item = (Family, Result<Selected, SelectError>)> + 'a {
+        let nic = self.slot().nic();
+        self.families().map(move |(family, wanted)| {
+            let survey = pools.survey(&nic, family, made.named(&nic, family, wanted), subject);
+            (family, survey.and_then(|survey| survey.selected(&nic, family)))
+        })
     }
 
     /// Whether a pool is among those that are named for a family, whatever speaks against its use. An address from it that is

@@ -219,6 +219,25 @@ fn an_address_in_a_pool_that_cannot_be_written_is_not_tried_for_ever() {
 }
 
 #[test]
+fn what_cannot_be_attached_is_given_back_or_kept_as_the_request_says() {
+    for (keeps, left) in [(false, Vec::new()), (true, vec!["a 10.6.0.10 x".to_owned()])] {
+        let mut script =
+            Script::new(pools(MemoryStore::one_at_a_time()), &[Fate::Pass, Fate::Rejected, Fate::Pass]);
+        let wanted = || {
+            let wanted = request("x").nic(nic("eth0", &["a"], &[]));
+            AllocationRequest { keeps_unattached: keeps, ..wanted }
+        };
+        let error = run(Allocate::new(wanted(), false), &mut script, &mut clock()).unwrap_err();
+        assert!(matches!(error, DriveError::Store(_)), "{error:?}");
+        assert_eq!(book(&script.store), left);
+        // The next request has the address, kept or anew, and a release frees it.
+        let allocation = allocate(&mut script, wanted()).unwrap();
+        assert_eq!(allocation[0].assignments[0].address.to_string(), "10.6.0.10");
+        assert_eq!(book(&script.store), ["a 10.6.0.10 x"]);
+    }
+}
+
+#[test]
 fn conflicts_end_at_the_deadline() {
     for class in [Fate::Conflict, Fate::Lost] {
         let mut script = Script::new(pools(MemoryStore::atomic()), &[]);

@@ -137,8 +137,8 @@ impl Provider {
         requests: &[ReleaseRequest],
         deadline: Option<Deadline>,
     ) -> Result<(), UnbindError> {
-        let released = stream::iter(requests).map(async |request| {
-            let released = self.release(request, deadline).await;
+        let released = stream::iter(requests.to_vec()).map(|request| async move {
+            let released = self.release(&request, deadline).await;
             released.err().map(|error| Failed { address: request.address(), error })
         });
         let failed: Vec<Failed> =

@@ -9,8 +9,10 @@ use ipam_core::{
     Allocate, AllocationRequest, AsyncStore as _, DriveError, Family, Follow, NicRequest, Owner, PoolName,
     StoreError, run_async,
 };
+use ipnet::IpNet;
 
 use super::answer::{Answer, Unclaimed};
+use super::cloud::{Binder, Leaving, bind_error};
 use super::details::PodDetails;
 use super::pipeline::{AddRequest, Ipam, entries_of, of_lookup, of_store, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
@@ -22,7 +24,7 @@ use crate::store::EndpointDraft;
 use crate::workload::{Pod, StaticKind, TopController};
 
 /// Before everything that goes wrong once it is known that the pod has nothing yet.
-const STANDARD: &str = "failed to allocate IP addresses in standard mode: ";
+pub(super) const STANDARD: &str = "failed to allocate IP addresses in standard mode: ";
 
 /// A pod that is to be served.
 #[derive(Debug)]
@@ -30,7 +32,15 @@ struct Served {
     pod: Arc<Pod>,
     top: TopController,
     fixed: Option<StaticKind>,
+    is_migrating: bool,
     owner: Owner,
+}
+
+impl Served {
+    fn leaving<'a>(&'a self, entries: &'a [EndpointAddress]) -> Leaving<'a> {
+        let Self { pod, owner, .. } = self;
+        Leaving { owner, pod_name: &pod.meta.name, pod: Some(pod), node: &pod.node, entries }
+    }
 }
 
 impl Ipam {
@@ -47,7 +57,10 @@ impl Ipam {
         // A caller that hangs up does not stop it half way: the outcome of a write that is under way would be unknown.
         let serving = tokio::spawn(async move {
             let _turn = turn;
-            let answer = ipam.serve(&request, &served, deadline).await;
+            let mut answer = ipam.serve(&request, &served, deadline).await;
+            if let Ok(answer) = &mut answer {
+                answer.is_migrating = served.is_migrating;
+            }
             if let Err(refused) = &answer {
                 ipam.tell_refusal(&served.pod.meta, refused);
             }
@@ -65,7 +78,14 @@ impl Ipam {
         let kinds = self.settings().static_kinds;
         let owner = kinds.owner(&pod, &top);
         let owner = owner.map_err(|error| Refused::of(RefusedKind::Wrong, "", &error))?;
-        Ok(Served { fixed: kinds.of(&top), pod, top, owner })
+        let fixed = kinds.of(&top);
+        let is_migrating = match fixed {
+            // Asked before anything is written, since the ADD fails where it cannot be told.
+            Some(StaticKind::VirtualMachine) => self.0.workloads.is_migrating(&pod, deadline).await,
+            Some(_) | None => Ok(false),
+        };
+        let is_migrating = is_migrating.map_err(|error| of_workload(&error))?;
+        Ok(Served { fixed, is_migrating, pod, top, owner })
     }
 
     async fn serve(
@@ -82,8 +102,12 @@ impl Ipam {
         };
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
         let is_own = endpoint.as_deref().is_some_and(|endpoint| uid_of(endpoint) == served.owner.uid());
-        if served.fixed.is_none() && is_own && self.claimed(served, entries, request).await? {
-            return self.stored(served, request).await;
+        if served.fixed.is_none()
+            && is_own
+            && self.claimed(served, entries, request).await?
+            && let Some(answer) = self.stored(served, request).await?
+        {
+            return Ok(answer);
         }
         let before: &[EndpointAddress] = if is_own || served.fixed.is_some() { entries } else { &[] };
         self.allocate(request, served, before, is_new, deadline).await
@@ -107,13 +131,17 @@ impl Ipam {
         }
     }
 
-    /// The answer of what is stored.
-    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Answer, Refused> {
+    /// The answer of what is stored; none where an address of the NIC cannot be read, so that what is recorded for it is looked for.
+    async fn stored(&self, served: &Served, request: &AddRequest) -> Result<Option<Answer>, Refused> {
         let endpoint = self.endpoint(&served.owner).await?;
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
+        let own = entries.iter().find(|entry| entry.interface == request.nic.as_str());
+        if own.is_some_and(|entry| !is_readable(entry)) {
+            return Ok(None);
+        }
         let answer = Answer::new(entries, Unclaimed::Nameless);
         if answer.serves(request.nic.as_str()) {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         let (namespace, name) = (served.owner.scope(), served.owner.name());
         Err(Refused::new(
@@ -157,7 +185,8 @@ impl Ipam {
         let names: Vec<&str> = asked.pool_names().chain(made.names()).collect();
         let pools = known.catalogue_with(names, deadline).await;
         let pools = pools.map_err(|error| of_lookup(&error))?;
-        let subject = subject(&served.pod, &served.top, &namespace, node.as_deref(), &asked, &settings);
+        let (pod, top, node) = (&served.pod, &served.top, node.as_deref());
+        let subject = subject(pod, top, &namespace, node, &asked, request, &settings);
         let recorded: Vec<Recorded<'_>> = match served.fixed {
             Some(_) => before.iter().map(recorded).collect(),
             None => Vec::new(),
@@ -168,7 +197,12 @@ impl Ipam {
         };
         let nics = asked.keeping(&request.nic, &recorded, keep, &pools, &subject, &made);
         let nics = nics.map_err(|error| Refused::of(kind_of(&error), STANDARD, &error))?;
-        let draft = draft(served, &asked, &nics, routes, is_new);
+        if served.fixed == Some(StaticKind::StatefulSet) {
+            self.unbind_outdated(&served.leaving(before), &nics, deadline).await?;
+        }
+        let slots = nics.iter().zip(asked.nics()).map(|(request, nic)| (&request.nic, nic.slot()));
+        let binder = self.binder(&served.pod, slots, deadline);
+        let draft = draft(served, &asked, &nics, routes, binder, is_new);
         self.take(served, nics, draft, deadline).await?;
         let endpoint = self.endpoint(&served.owner).await?;
         let entries = endpoint.as_deref().map_or(&[][..], entries_of);
@@ -203,6 +237,8 @@ impl Ipam {
         wanted.policy = self.settings().policy;
         wanted.cooldown = self.settings().cooldown;
         wanted.seed = self.seed();
+        // What a cloud has been told of is not given to somebody else before it was told again.
+        wanted.keeps_unattached = self.cloud().is_some();
         let store = &self.0.store;
         let _draft = store.inner().draft(&served.owner, draft);
         match run_async(Allocate::new(wanted, store.is_atomic()), store, &self.0.clock).await {
@@ -211,15 +247,17 @@ impl Ipam {
                 let kind = if refusal.is_exhausted() { RefusedKind::UsedOut } else { RefusedKind::Internal };
                 Err(Refused::of(kind, STANDARD, &refusal))
             }
-            Err(error) => Err(of_drive(&format!("{STANDARD}{}", tried(&nics, &error)), &error)),
+            Err(error) => Err(match bind_error(&error) {
+                Some(error) => Refused::of(RefusedKind::Internal, STANDARD, error),
+                None => of_drive(&format!("{STANDARD}{}", tried(&nics, &error)), &error),
+            }),
         }
     }
 }
 
-/// What was tried when the store refused, in the words in which an exhausted pool is told.
+/// What was tried when the store refused or came to nothing, in the words in which an exhausted pool is told.
 fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
-    let DriveError::Store(error) = error else { return String::new() };
-    let text = error.to_string();
+    let Some(text) = error.store_error().map(ToString::to_string) else { return String::new() };
     let slots = || nics.iter().flat_map(|nic| [(nic, Family::V4, &nic.v4), (nic, Family::V6, &nic.v6)]);
     let is_meant = |pools: &[PoolName]| pools.iter().any(|pool| text.contains(pool.as_str()));
     let meant = slots().find(|(_, _, pools)| is_meant(pools));
@@ -233,7 +271,12 @@ fn tried<E: StoreError>(nics: &[NicRequest], error: &DriveError<E>) -> String {
     })
 }
 
-fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
+/// Whether each address that an entry has is one.
+fn is_readable(entry: &EndpointAddress) -> bool {
+    [&entry.ipv4, &entry.ipv6].into_iter().flatten().all(|address| address.parse::<IpNet>().is_ok())
+}
+
+pub(super) fn recorded(entry: &EndpointAddress) -> Recorded<'_> {
     Recorded {
         nic: &entry.interface,
         v4: entry.ipv4.as_ref().and(entry.ipv4_pool.as_deref()),
@@ -246,6 +289,7 @@ fn draft(
     asked: &Asked,
     nics: &[NicRequest],
     routes: Vec<CustomRoute>,
+    binder: Option<Binder>,
     is_new: bool,
 ) -> EndpointDraft {
     let mut draft = EndpointDraft::new(&served.owner, served.pod.node.clone());
@@ -260,7 +304,8 @@ fn draft(
     });
     draft.nameless = nameless.map(|(request, _)| request.nic.clone()).collect();
     let clean = by_request().map(|(request, nic)| (request.nic.clone(), nic.clean_gateway()));
-    draft.details = Some(Arc::new(PodDetails { clean_gateway: clean.collect(), routes }));
+    draft.renews = binder.is_some();
+    draft.details = Some(Arc::new(PodDetails { clean_gateway: clean.collect(), routes, binder }));
     draft
 }
 
@@ -276,7 +321,10 @@ pub(super) fn kind_of(error: &SelectError) -> RefusedKind {
 pub(super) fn of_drive<E: StoreError>(prefix: &str, error: &DriveError<E>) -> Refused {
     match error {
         DriveError::Store(error) => of_store(prefix, error),
-        DriveError::Deadline { .. } => Refused::of(RefusedKind::Exhausted, prefix, error),
+        // The words by which the original's users and tools know it.
+        DriveError::Deadline { .. } => {
+            Refused::of(RefusedKind::Exhausted, &format!("{prefix}exhaust all retries: "), error)
+        }
         DriveError::Contract | _ => Refused::of(RefusedKind::Internal, prefix, error),
     }
 }

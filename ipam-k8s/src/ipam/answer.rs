@@ -17,6 +17,8 @@ pub struct Answer {
     pub ips: Vec<AnswerIp>,
     /// The routes: of each NIC the default ones first, unless it is to have none.
     pub routes: Vec<AnswerRoute>,
+    /// Whether a virtual machine moves into the pod just now: the pod that it comes from has the same addresses, which is no conflict.
+    pub is_migrating: bool,
 }
 
 /// An address.

@@ -1,11 +1,13 @@
-//! What the endpoint of a pod says of its NICs beside their addresses: routes, and whether they carry the default route.
+//! What the endpoint of a pod says of its NICs beside their addresses: routes, whether they carry the default route, and what a cloud gave.
 
 use std::collections::BTreeMap;
 
 use ipam_core::annotation::CustomRoute;
 use ipam_core::{IpRange, Nic};
 
+use super::cloud::Binder;
 use crate::crd::Route;
+use crate::iaas::Binding;
 use crate::store::{Details, DetailsFuture, NicDetail, PlacedNic};
 
 /// The details of one request.
@@ -15,6 +17,8 @@ pub(super) struct PodDetails {
     pub(super) clean_gateway: BTreeMap<Nic, bool>,
     /// What the pod asks for besides the routes of its pools.
     pub(super) routes: Vec<CustomRoute>,
+    /// What binds the addresses in a cloud, where there is one.
+    pub(super) binder: Option<Binder>,
 }
 
 impl Details for PodDetails {
@@ -34,7 +38,14 @@ impl Details for PodDetails {
                 detail.routes.push(Route::new(route.dst_text(), route.gw_text()));
             }
         }
-        Box::pin(std::future::ready(Ok(details)))
+        let Some(binder) = &self.binder else { return Box::pin(std::future::ready(Ok(details))) };
+        Box::pin(async move {
+            for (detail, Binding { mac, vlan }) in details.iter_mut().zip(binder.bind(nics).await?) {
+                detail.mac = mac.map(|mac| mac.to_string());
+                detail.vlan = vlan.map_or(0, |vlan| i64::from(vlan.number()));
+            }
+            Ok(details)
+        })
     }
 }
 

@@ -58,14 +58,7 @@ impl Ipam {
         pod: &Pod,
         deadline: Deadline,
     ) -> Result<MadePools, Refused> {
-        let mut parts = Vec::new();
-        for nic in asked.nics() {
-            for (family, pools) in nic.families() {
-                if let PoolsAsked::OfSubnet { subnet, .. } = pools {
-                    parts.push(Part { nic: nic.slot().nic(), family, subnet: subnet.clone() });
-                }
-            }
-        }
+        let parts = parts(asked);
         if parts.is_empty() {
             return Ok(MadePools::default());
         }
@@ -126,11 +119,24 @@ impl Ipam {
     }
 }
 
+/// The pools of subnets that are asked for.
+pub(super) fn parts(asked: &Asked) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for nic in asked.nics() {
+        for (family, pools) in nic.families() {
+            if let PoolsAsked::OfSubnet { subnet, .. } = pools {
+                parts.push(Part { nic: nic.slot().nic(), family, subnet: subnet.clone() });
+            }
+        }
+    }
+    parts
+}
+
 pub(super) fn view((name, meta): &(PoolName, Meta)) -> PoolView<'_> {
     PoolView { name, labels: &meta.labels, terminating: meta.is_terminating() }
 }
 
-fn wish(top: &TopController, pod: &Pod) -> Result<Wish, Refused> {
+pub(super) fn wish(top: &TopController, pod: &Pod) -> Result<Wish, Refused> {
     let wrong = |error: &dyn std::error::Error| Refused::of(RefusedKind::Wrong, PREFIX, error);
     let annotations = &pod.meta.annotations;
     let number = annotations.get(ANNOTATION_NUMBER).map(|text| text.parse::<IpNumber>()).transpose();

@@ -7,8 +7,10 @@
 mod add;
 mod answer;
 mod clock;
+mod cloud;
 mod coordinator;
 mod details;
+mod explain;
 mod made;
 mod pipeline;
 mod refused;
@@ -21,6 +23,7 @@ mod turns;
 
 pub use answer::{Answer, AnswerIp, AnswerRoute, Unclaimed};
 pub use coordinator::{CoordinatorConfig, CoordinatorError, DEFAULT_ROUTE_NIC};
+pub use explain::{ExplainError, ImaginedPod, explain};
 pub use pipeline::{AddRequest, DelRequest, Ipam};
 pub use refused::{Refused, RefusedKind};
 pub use settings::IpamSettings;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ipam_core::batch::Batched;
+use ipam_core::{Addr, Attachment, AttachmentOp, Change, Nic, Owner, Query, View};
 use ipam_core::{AsyncStore as _, StoreError};
-use ipam_core::{Attachment, AttachmentOp, Change, Nic, Owner, Query, View};
 use tokio::time::Instant;
 
 use super::clock::StoreClock;
@@ -16,6 +16,7 @@ use super::turns::{Turn, Turns};
 use crate::client::{Cluster, Deadline};
 use crate::crd::{EndpointAddress, SpiderEndpoint};
 use crate::events::PodEvents;
+use crate::iaas::Cloud;
 use crate::meta::Meta;
 use crate::observe::RequestKind;
 use crate::store::ClusterStore;
@@ -42,6 +43,9 @@ pub struct AddRequest {
     pub default_v6: Vec<String>,
     /// `clean_gateway`.
     pub clean_gateway: bool,
+    /// `match_master_subnet`: the addresses of the physical function behind the NIC, or why they cannot be told; `None`: not asked for.
+    /// Pools for the request's NIC only are held against it: the other NICs of a first ADD are not there yet.
+    pub master: Option<Result<Vec<Addr>, String>>,
 }
 
 /// A DEL.
@@ -72,6 +76,7 @@ pub(super) struct Parts {
     pub(super) clock: StoreClock,
     rolls: AtomicU64,
     events: OnceLock<PodEvents>,
+    cloud: OnceLock<Arc<Cloud>>,
 }
 
 impl fmt::Debug for Ipam {
@@ -95,12 +100,23 @@ impl Ipam {
             clock: StoreClock::new(),
             rolls: AtomicU64::new(0),
             events: OnceLock::new(),
+            cloud: OnceLock::new(),
         }))
     }
 
     /// From now on a pod that gets no address is told so in an event. The first call counts.
     pub fn tell_pods(&self, events: PodEvents) {
         _ = self.0.events.set(events);
+    }
+
+    /// From now on a cloud's provider is told of addresses that are taken and freed. To be called before the first request; the first call
+    /// counts.
+    pub fn bind_in(&self, cloud: Arc<Cloud>) {
+        _ = self.0.cloud.set(cloud);
+    }
+
+    pub(super) fn cloud(&self) -> Option<&Arc<Cloud>> {
+        self.0.cloud.get()
     }
 
     pub(super) fn tell_refusal(&self, pod: &Meta, refused: &Refused) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipam_core::{AsyncStore as _, Owner, Release, ReleaseRequest, ReleaseScope, run_async};
 
 use super::add::of_drive;
+use super::cloud::Leaving;
 use super::pipeline::{DelRequest, Ipam, entries_of, of_lookup, of_store, of_workload, uid_of};
 use super::refused::{Refused, RefusedKind};
 use crate::client::Deadline;
@@ -62,7 +63,9 @@ impl Ipam {
                     return Ok(());
                 }
             }
-            return self.release_all(&owner, &[], OnClear::LetGo, deadline).await;
+            let (pod, node) = (pod.as_deref(), "");
+            let leaving = Leaving { owner: &owner, pod_name: name, pod, node, entries: &[] };
+            return self.release_all(&leaving, OnClear::LetGo, deadline).await;
         };
         let kind = endpoint.status.as_ref().map_or("", |status| status.owner_controller_type.as_str());
         let fixed = self.settings().static_kinds.of_recorded(kind);
@@ -76,7 +79,9 @@ impl Ipam {
             .iter()
             .any(|entry| entry.interface == request.nic || entry.interface.is_empty());
         if uid_of(&endpoint) == uid && has_nic {
-            self.release_all(&owner, entries_of(&endpoint), OnClear::LetGo, deadline).await?;
+            let (pod, node, entries) = (pod.as_deref(), node_of(&endpoint), entries_of(&endpoint));
+            let leaving = Leaving { owner: &owner, pod_name: name, pod, node, entries };
+            self.release_all(&leaving, OnClear::LetGo, deadline).await?;
         }
         if fixed.is_some() {
             let deleted = self.0.store.inner().delete_endpoint(&holder(&owner, &endpoint)).await;
@@ -169,16 +174,19 @@ impl Ipam {
             );
             return Err(Refused::new(RefusedKind::Internal, text));
         }
-        self.release_all(&owner, entries_of(&endpoint), OnClear::Empty, deadline).await
+        let (pod, node, entries) = (pod.as_deref(), node_of(&endpoint), entries_of(&endpoint));
+        let leaving = Leaving { owner: &owner, pod_name: name, pod, node, entries };
+        self.release_all(&leaving, OnClear::Empty, deadline).await
     }
 
     async fn release_all(
         &self,
-        owner: &Owner,
-        entries: &[EndpointAddress],
+        leaving: &Leaving<'_>,
         on_clear: OnClear,
         deadline: Deadline,
     ) -> Result<(), Refused> {
+        let owner = leaving.owner;
+        self.unbind(leaving, deadline).await?;
         let mut request = ReleaseRequest::new(owner.clone(), ReleaseScope::All, self.deadline(deadline));
         request.cooldown = self.settings().cooldown;
         request.seed = self.seed();
@@ -187,10 +195,14 @@ impl Ipam {
         draft.on_clear = on_clear;
         let _draft = store.inner().draft(owner, draft);
         let released = run_async(Release::new(request, store.is_atomic()), store, &self.0.clock).await;
-        released.map(drop).map_err(|error| {
-            let recorded = recorded(entries, owner.uid());
+        released.map_err(|error| {
+            let recorded = recorded(leaving.entries, owner.uid());
             of_drive(&format!("failed to release all allocated IP addresses {recorded}: "), &error)
-        })
+        })?;
+        if leaving.entries.is_empty() {
+            return Ok(());
+        }
+        store.inner().clear_unreadable(owner).await.map_err(|error| of_store("", &error))
     }
 
     /// Whose the addresses are. Without the pod nobody can tell whether it ran a virtual machine.
@@ -231,6 +243,11 @@ fn recorded(entries: &[EndpointAddress], uid: &str) -> String {
     let pools: Vec<String> =
         pools.into_iter().map(|(pool, ips)| format!("{pool}:[{}]", ips.join(" "))).collect();
     format!("map[{}]", pools.join(" "))
+}
+
+/// The node that an endpoint was written on.
+fn node_of(endpoint: &SpiderEndpoint) -> &str {
+    endpoint.status.as_ref().map_or("", |status| status.current.node.as_str())
 }
 
 /// Who an endpoint says that it is.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipam_core::Policy;
+use ipam_core::annotation::NetworkScope;
 use ipam_core::select::source::Switches;
 
 use crate::workload::StaticKinds;
@@ -42,6 +43,15 @@ impl IpamSettings {
             cooldown: Duration::ZERO,
             auto_pool_wait: Duration::from_secs(50),
             may_release_conflicts: true,
+        }
+    }
+
+    /// Where the networks of a pod are looked for.
+    pub(super) fn network_scope<'a>(&'a self, pod_namespace: &'a str) -> NetworkScope<'a> {
+        NetworkScope {
+            pod_namespace,
+            agent_namespace: &self.agent_namespace,
+            cluster_network: self.cluster_network.as_deref(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From objects to what selection asks of a pod.
 
-use ipam_core::annotation::{NamespaceAnnotations, NetworkScope, PodAnnotations};
+use ipam_core::annotation::{NamespaceAnnotations, PodAnnotations};
 use ipam_core::select::source::{Asked, Question, SourceError};
 use ipam_core::select::{PoolNames, Subject, Uplink};
 
@@ -33,17 +33,16 @@ pub(super) fn subject(
     namespace: &Meta,
     node: Option<&Meta>,
     asked: &Asked,
+    request: &AddRequest,
     settings: &IpamSettings,
 ) -> Subject {
-    let scope = NetworkScope {
-        pod_namespace: &pod.meta.namespace,
-        agent_namespace: &settings.agent_namespace,
-        cluster_network: settings.cluster_network.as_deref(),
-    };
+    let scope = settings.network_scope(&pod.meta.namespace);
     let networks = PodAnnotations::new(&pod.meta.annotations).networks();
     let uplinks = asked.nics().iter().map(|nic| {
         let network = networks.of(nic.slot(), scope).into();
-        (nic.slot().nic(), Uplink { network, master: None })
+        let name = nic.slot().nic();
+        let master = request.master.clone().filter(|_| name == request.nic);
+        (name, Uplink { network, master })
     });
     Subject {
         namespace: pod.meta.namespace.clone(),

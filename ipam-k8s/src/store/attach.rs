@@ -78,8 +78,9 @@ impl ClusterStore {
     ) -> Result<Option<SpiderEndpoint>, ClusterStoreError> {
         let mut list = entries(known);
         let held = self.held_of(owner, known, ops).await?;
+        let renews = draft.is_some_and(|draft| draft.renews);
         for op in ops {
-            apply(&mut list, op, |one| held.contains(one));
+            apply(&mut list, op, renews, |one| held.contains(one));
         }
         let sets = ops.iter().any(|op| matches!(op, AttachmentOp::Set(_)));
         if known.is_none() && !sets {
@@ -240,6 +241,20 @@ impl ClusterStore {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Clears an owner's endpoint of which no entry can be read: such entries are no attachments, so a release passes over them. Nothing
+    /// happens to any other.
+    ///
+    /// # Errors
+    /// As [`commit`](ipam_core::AsyncStore::commit).
+    pub async fn clear_unreadable(&self, owner: &Owner) -> Result<(), ClusterStoreError> {
+        let Some(endpoint) = self.endpoint(owner).await? else { return Ok(()) };
+        let is_its = super::endpoint::bound(&endpoint, owner).is_some_and(|bound| bound.same_holder(owner));
+        if !is_its || entries(Some(&endpoint)).is_empty() || !attachments(&endpoint).is_empty() {
+            return Ok(());
+        }
+        self.attach(owner, &version_of(&endpoint), &[AttachmentOp::Clear]).await.map(drop)
     }
 
     /// Deletes an owner's endpoint, if it is still the one of this uid, and lets it go; nothing happens if there is none. Its records

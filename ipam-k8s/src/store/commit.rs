@@ -67,6 +67,39 @@ impl ClusterStore {
         }
     }
 
+    /// Writes the records of a pool once more as they are, with their number, so that `allocatedIPCount` is true again.
+    ///
+    /// # Errors
+    /// As [`commit`](ipam_core::AsyncStore::commit).
+    pub async fn rewrite(&self, name: &PoolName) -> Result<(), ClusterStoreError> {
+        let began = Instant::now();
+        let mut conflicts = 0_u32;
+        loop {
+            let pool = self.pool(name, Want::Live).await?;
+            let pool = pool.ok_or_else(|| ClusterStoreError::NoPool(name.clone()))?;
+            pool.readable()?;
+            match self.put(&pool, pool.again(), pool.body_now()).await {
+                Ok(_) => return Ok(()),
+                Err(CallError { failure: Failure::Conflict(_), .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            conflicts = conflicts.saturating_add(1);
+            let time = began.elapsed();
+            if time >= self.options.patience {
+                return Err(ClusterStoreError::Contended { pool: name.clone(), conflicts, time });
+            }
+            sleep(self.pause(conflicts)).await;
+        }
+    }
+
+    /// Reads a pool, so that a release of any owner looks for records in it, though no endpoint names it.
+    ///
+    /// # Errors
+    /// As [`read`](ipam_core::AsyncStore::read).
+    pub async fn look_at(&self, name: &PoolName) -> Result<(), ClusterStoreError> {
+        self.pool(name, Want::Live).await.map(drop)
+    }
+
     async fn plan(
         &self,
         pool: &Arc<KnownPool>,

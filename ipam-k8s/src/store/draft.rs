@@ -30,6 +30,8 @@ pub struct EndpointDraft {
     /// Then the endpoint is not looked for before it is created. If the caller is wrong, nothing is lost: the creation finds it, and
     /// what was taken meanwhile is given back.
     pub is_new: bool,
+    /// Whether a NIC that keeps its addresses in the owner's next incarnation is told anew, with new details: a cloud must hear of each.
+    pub renews: bool,
     /// What [`AttachmentOp::Clear`](ipam_core::AttachmentOp::Clear) does when it comes alone.
     pub on_clear: OnClear,
     /// Says what is to be written of NICs beside their addresses. `None`: [`NicDetail::of_pools`].
@@ -38,12 +40,14 @@ pub struct EndpointDraft {
 
 impl fmt::Debug for EndpointDraft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, controller_type, controller_name, goes_with_pod, is_new, on_clear, .. } = self;
+        let Self { node, controller_type, controller_name, goes_with_pod, is_new, renews, on_clear, .. } =
+            self;
         f.debug_struct("EndpointDraft")
             .field("node", node)
             .field("controller", &(controller_type, controller_name))
             .field("goes_with_pod", goes_with_pod)
             .field("is_new", is_new)
+            .field("renews", renews)
             .field("on_clear", on_clear)
             .finish_non_exhaustive()
     }
@@ -63,6 +67,7 @@ impl EndpointDraft {
             goes_with_pod,
             nameless: BTreeSet::new(),
             is_new: false,
+            renews: false,
             on_clear: OnClear::Empty,
             details: None,
         }

@@ -1,8 +1,7 @@
 //! The entries of a SpiderEndpoint as attachments, and operations on them.
 
-use std::net::IpAddr;
-
 use ipam_core::{Addr, Assignment, Attachment, AttachmentOp, Family, Nic, Owner, OwnerKind, PoolName};
+use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::draft::{EndpointDraft, KUBEVIRT_KIND, NicDetail, PlacedNic};
@@ -35,9 +34,7 @@ fn attachment(index: usize, entry: &EndpointAddress) -> Option<Attachment> {
     let pairs = [(Family::V4, &entry.ipv4_pool, &entry.ipv4), (Family::V6, &entry.ipv6_pool, &entry.ipv6)];
     let read = |(family, pool, address): (Family, &Option<String>, &Option<String>)| {
         let pool = pool.as_ref()?.parse().ok()?;
-        let text = address.as_ref()?;
-        let text = text.split_once('/').map_or(text.as_str(), |(address, _)| address);
-        let address = Addr::from(text.parse::<IpAddr>().ok()?);
+        let address = Addr::from(address.as_ref()?.parse::<IpNet>().ok()?.addr());
         (address.family() == family).then_some(Assignment { pool, address })
     };
     let assignments: Vec<Assignment> = pairs.into_iter().filter_map(read).collect();
@@ -113,12 +110,18 @@ pub(super) fn entries(endpoint: Option<&SpiderEndpoint>) -> Vec<Entry> {
     ips.into_iter().flatten().enumerate().map(keep).collect()
 }
 
-/// Applies an operation. `is_held`: whether the owner holds a record of this assignment.
-pub(super) fn apply(entries: &mut Vec<Entry>, op: &AttachmentOp, is_held: impl Fn(&Assignment) -> bool) {
+/// Applies an operation. `renews`: a NIC that is set is written anew even where its addresses stay. `is_held`: whether the owner holds a
+/// record of this assignment.
+pub(super) fn apply(
+    entries: &mut Vec<Entry>,
+    op: &AttachmentOp,
+    renews: bool,
+    is_held: impl Fn(&Assignment) -> bool,
+) {
     match op {
         AttachmentOp::Clear => entries.clear(),
         AttachmentOp::Remove(nic) => entries.retain(|entry| !entry.is_of(nic)),
-        AttachmentOp::Set(planned) => set(entries, planned),
+        AttachmentOp::Set(planned) => set(entries, planned, renews),
         AttachmentOp::Forget(address) => {
             let goes = |one: &Assignment| one.address == *address && !is_held(one);
             for entry in entries.iter_mut() {
@@ -139,10 +142,10 @@ pub(super) fn apply(entries: &mut Vec<Entry>, op: &AttachmentOp, is_held: impl F
     }
 }
 
-fn set(entries: &mut Vec<Entry>, planned: &Attachment) {
+fn set(entries: &mut Vec<Entry>, planned: &Attachment, renews: bool) {
     if let Some(entry) = entries.iter_mut().find(|entry| entry.is_of(&planned.nic)) {
         let before = match &*entry {
-            _ if entry.attachment() == Some(planned) => return,
+            _ if entry.attachment() == Some(planned) && !renews => return,
             Entry::Kept(before, _) => Some(before.clone()),
             Entry::New(_, before) => before.clone(),
         };

@@ -193,6 +193,27 @@ impl KnownPool {
         Ok(Planned::Changed { next: Box::new(next), body: body.into_bytes() })
     }
 
+    /// The same pool, to be written once more.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            version: String::new(),
+            spec: Arc::clone(&self.spec),
+            ips: Arc::clone(&self.ips),
+            trouble: None,
+            state: Mutex::new(self.state().clone()),
+            rest: Arc::clone(&self.rest),
+            bytes: self.bytes,
+            at: Instant::now(),
+        }
+    }
+
+    /// The body of a PUT that stores it as it is.
+    pub(super) fn body_now(&self) -> Vec<u8> {
+        self.body(&self.ips).0.into_bytes()
+    }
+
     /// This pool at the version that the API server gave it.
     pub(super) fn at_version(mut self, version: String) -> Self {
         self.version = version;

@@ -42,7 +42,7 @@ const SWITCHES: &[(&str, bool)] = &[
 
 /// A running agent; it ends with this value.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub struct Agent {
     child: Child,
     folder: TempDir,
     health_port: u16,
@@ -50,8 +50,12 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Starts the agent with what differs from the recorder's settings and waits until it is ready.
-    pub(super) async fn start(kubeconfig: &Path, settings: &BTreeMap<String, Value>) -> Result<Self> {
+    /// Starts the agent with what differs from the recorder's settings (keys of `conf.yml`, and variables in capitals; `null`: not
+    /// set) and waits until it is ready.
+    ///
+    /// # Errors
+    /// It cannot be started, ends, or does not become ready; the error shows the end of its log.
+    pub async fn start(kubeconfig: &Path, settings: &BTreeMap<String, Value>) -> Result<Self> {
         let folder = TempDir::with_prefix("agent-").context("make a folder")?;
         let [health_port, metric_port] = free_ports()?;
         let is_switch = |key: &str| key.starts_with(|c: char| c.is_ascii_lowercase());
@@ -89,7 +93,10 @@ impl Agent {
     }
 
     /// Sends a request and waits for the answer.
-    pub(super) async fn send(&self, request: &Request) -> Result<Answer> {
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn send(&self, request: &Request) -> Result<Answer> {
         let place = match request.on_health_port {
             true => Place::Port(self.health_port),
             false => Place::Socket(self.folder.path().join("agent.sock")),
@@ -98,14 +105,18 @@ impl Agent {
     }
 
     /// What a scraper gets.
-    pub(super) async fn metrics(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn metrics(&self) -> Result<String> {
         let answer =
             super::http::send(&Place::Port(self.metric_port), &Request::new("GET", "/metrics")).await?;
         answer.body.as_str().map(str::to_owned).context("metrics are text")
     }
 
     /// The end of what it logged.
-    pub(super) fn log(&self) -> String {
+    #[must_use]
+    pub fn log(&self) -> String {
         let log = fs::read_to_string(self.log_path()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")

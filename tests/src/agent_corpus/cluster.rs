@@ -41,7 +41,7 @@ const STATUS_IN_OBJECT: &[&str] = &["SpiderEndpoint"];
 
 /// A cluster and what was made in it.
 #[derive(Clone)]
-pub(super) struct Cluster {
+pub struct Cluster {
     client: Client,
 }
 
@@ -52,11 +52,17 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    pub(super) const fn new(client: Client) -> Self {
+    /// What this client reaches.
+    #[must_use]
+    pub const fn new(client: Client) -> Self {
         Self { client }
     }
 
-    fn api(&self, kind: &str, namespace: Option<&str>) -> Result<Api<DynamicObject>> {
+    /// Objects of a kind that cases have.
+    ///
+    /// # Errors
+    /// No case has the kind.
+    pub fn api(&self, kind: &str, namespace: Option<&str>) -> Result<Api<DynamicObject>> {
         let (_, version, plural, is_namespaced) =
             KINDS.iter().find(|(own, ..)| *own == kind).with_context(|| format!("unknown kind {kind}"))?;
         let (group, version) = version.split_once('/').unwrap_or(("", version));
@@ -79,7 +85,10 @@ impl Cluster {
 
     /// Makes an object, its status too. Namespaces and nodes that are there already become what is wanted: nothing here collects
     /// what is in a namespace that goes.
-    pub(super) async fn create(&self, object: &Value, uids: &mut Uids) -> Result<()> {
+    ///
+    /// # Errors
+    /// The API server refuses it.
+    pub async fn create(&self, object: &Value, uids: &mut Uids) -> Result<()> {
         let filled = uids.fill_value(object)?;
         let (api, name) = self.api_of(&filled)?;
         let kind = filled["kind"].as_str().unwrap_or_default().to_owned();
@@ -162,13 +171,19 @@ impl Cluster {
     }
 
     /// All objects of a kind.
-    pub(super) async fn list(&self, kind: &str) -> Result<Vec<Value>> {
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
         let list = self.api(kind, None)?.list(&ListParams::default()).await?;
         list.items.into_iter().map(|one| serde_json::to_value(one).context("an object")).collect()
     }
 
     /// Removes everything that a case may have left.
-    pub(super) async fn clear(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// The API server fails, or something does not go.
+    pub async fn clear(&self) -> Result<()> {
         for (kind, ..) in KINDS.iter().filter(|(kind, ..)| !matches!(*kind, "Namespace" | "Node")) {
             for object in self.list(kind).await? {
                 let (api, name) = self.api_of(&with_kind(object.clone(), kind))?;

@@ -23,25 +23,34 @@ pub(super) enum Place {
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) body: Option<String>,
-    pub(super) headers: BTreeMap<String, Option<String>>,
-    pub(super) on_health_port: bool,
+pub struct Request {
+    /// `POST`, say.
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// JSON, or what a test sends in its place.
+    pub body: Option<String>,
+    /// Beside or in place of the usual ones; `None`: not sent.
+    pub headers: BTreeMap<String, Option<String>>,
+    /// Over TCP and not to the socket.
+    pub on_health_port: bool,
 }
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) code: u16,
-    pub(super) allow: Option<String>,
+pub struct Answer {
+    /// The status.
+    pub code: u16,
+    /// The header `Allow`.
+    pub allow: Option<String>,
     /// `null` where there is no body; a text where it is no JSON.
-    pub(super) body: Value,
+    pub body: Value,
 }
 
 impl Request {
-    pub(super) fn new(method: &str, path: &str) -> Self {
+    /// A request without a body.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),

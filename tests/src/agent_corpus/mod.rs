@@ -3,12 +3,12 @@
 //! Nothing of ours is called but the program: it is started with the settings of a case, asked over its socket, and what it wrote
 //! is read from the API server.
 
-mod agent;
+pub mod agent;
 mod case;
-mod cluster;
+pub mod cluster;
 mod compare;
-mod http;
-mod uids;
+pub mod http;
+pub mod uids;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,7 +30,8 @@ use self::uids::Uids;
 const SETTLED_AFTER: Duration = Duration::from_millis(250);
 
 /// What is always there.
-fn fixture() -> Vec<Value> {
+#[must_use]
+pub fn fixture() -> Vec<Value> {
     vec![
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": {"kubernetes.io/hostname": "n1", "zone": "z1"}}}),
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n2", "labels": {"zone": "z2"}}}),

@@ -8,14 +8,17 @@ use serde_json::Value;
 
 /// The UIDs that the API server gave.
 #[derive(Debug, Default)]
-pub(super) struct Uids {
+pub struct Uids {
     known: BTreeMap<String, String>,
     counts: BTreeMap<String, usize>,
 }
 
 impl Uids {
     /// Notes an object that was created.
-    pub(super) fn note(&mut self, object: &Value) -> Result<()> {
+    ///
+    /// # Errors
+    /// It has no kind, name or uid.
+    pub fn note(&mut self, object: &Value) -> Result<()> {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let name = text("/metadata/name").context("an object without a name")?;
         let kind = text("/kind").context("an object without a kind")?;
@@ -33,7 +36,8 @@ impl Uids {
     }
 
     /// A text with the placeholders filled in, as far as they are known.
-    pub(super) fn fill(&self, text: &str) -> String {
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
         let mut parts = text.split("${uid:");
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -52,7 +56,10 @@ impl Uids {
     }
 
     /// A value with the placeholders filled in.
-    pub(super) fn fill_value(&self, value: &Value) -> Result<Value> {
+    ///
+    /// # Errors
+    /// It is no JSON any more.
+    pub fn fill_value(&self, value: &Value) -> Result<Value> {
         serde_json::from_str(&self.fill(&value.to_string())).context("a value with placeholders")
     }
 }

@@ -11,7 +11,7 @@ use ipam_k8s::store::{ClusterStore, StoreOptions};
 use ipam_k8s::watch::{Known, WatchOptions};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
-use kube::{Api, Client};
+use kube::{Api, Client, Config};
 use serde_json::json;
 use spiderpool_tests::connection::config;
 use spiderpool_tests::control_plane::ControlPlane;
@@ -49,6 +49,10 @@ impl Observer for Seen {
     }
 }
 
+pub(crate) fn connect(config: Config) -> Cluster {
+    Cluster::new(config, &ClusterOptions::new("cluster-agent-test/1")).unwrap()
+}
+
 pub(crate) fn deadline() -> Deadline {
     Deadline::after(WITHIN)
 }
@@ -82,10 +86,17 @@ impl Bed {
     }
 
     pub(crate) async fn agent(&self) -> Agent {
-        let own = config(&self.plane.agent_kubeconfig().unwrap()).await.unwrap();
-        let options = ClusterOptions::new("cluster-agent-test/1");
-        let calls = Cluster::new(own.clone(), &options).unwrap();
-        let watches = Cluster::new(own, &options).unwrap();
+        self.agent_by(connect(self.agent_config().await)).await
+    }
+
+    /// How an agent connects.
+    pub(crate) async fn agent_config(&self) -> Config {
+        config(&self.plane.agent_kubeconfig().unwrap()).await.unwrap()
+    }
+
+    /// One whose calls, but not its watches, take another way.
+    pub(crate) async fn agent_by(&self, calls: Cluster) -> Agent {
+        let watches = connect(self.agent_config().await);
         let known = Known::start(calls.clone(), &watches, WatchOptions::new("n1"));
         let seen = Arc::new(Seen::default());
         let mut options = StoreOptions::default();
@@ -141,16 +152,11 @@ impl Agent {
     }
 
     pub(crate) async fn try_add(&self, name: &str) -> Result<Answer, Refused> {
-        let request = AddRequest {
-            nic: "eth0".parse().unwrap(),
-            namespace: "default".to_owned(),
-            pod: name.to_owned(),
-            uid: String::new(),
-            default_v4: Vec::new(),
-            default_v6: Vec::new(),
-            clean_gateway: false,
-        };
-        self.ipam.add(&request, deadline()).await
+        self.add_until(name, deadline()).await
+    }
+
+    pub(crate) async fn add_until(&self, name: &str, deadline: Deadline) -> Result<Answer, Refused> {
+        self.ipam.add(&add(name), deadline).await
     }
 
     pub(crate) async fn add(&self, name: &str) -> Answer {
@@ -166,5 +172,19 @@ impl Agent {
         let before = self.calls.traffic().counts();
         let done = work.await;
         (done, self.calls.traffic().counts().since(&before))
+    }
+}
+
+/// The ADD of a pod's first NIC.
+pub(crate) fn add(name: &str) -> AddRequest {
+    AddRequest {
+        nic: "eth0".parse().unwrap(),
+        namespace: "default".to_owned(),
+        pod: name.to_owned(),
+        uid: String::new(),
+        default_v4: Vec::new(),
+        default_v6: Vec::new(),
+        clean_gateway: false,
+        master: None,
     }
 }

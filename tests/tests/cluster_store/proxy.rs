@@ -76,6 +76,11 @@ impl Proxy {
         self.state.fates.lock().unwrap().push_back((method, part, fate));
     }
 
+    /// Whatever comes next is passed on.
+    pub(crate) fn forget(&self) {
+        self.state.fates.lock().unwrap().clear();
+    }
+
     /// What came so far, `PUT /path`.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state.seen.lock().unwrap().clone()

@@ -2,8 +2,10 @@
 
 use std::fmt::Debug;
 
+use ipam_k8s::iaas::{ProviderSettings, Trust};
+
+use super::Settings;
 use super::keys::{self, Key, Use};
-use super::{Settings, redacted};
 
 /// A key that has another value than before.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,14 +31,7 @@ impl Settings {
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<Changed> {
         let (now, new) = (&self.live, &newer.live);
-        let iaas = |settings: &Self| {
-            let iaas = settings.iaas.as_ref();
-            (iaas.map(|iaas| redacted(&iaas.url)), iaas.map(|iaas| iaas.timeout))
-        };
         let mut changes = Vec::new();
-        // Two URLs that differ in a password alone look the same; the values decide.
-        let is_other_url =
-            self.iaas.as_ref().map(|iaas| &iaas.url) != newer.iaas.as_ref().map(|iaas| &iaas.url);
         let mut add = |key: Key, from: &dyn Debug, to: &dyn Debug, is_other: bool| {
             if is_other {
                 changes.push(Changed { key, from: format!("{from:?}"), to: format!("{to:?}") });
@@ -61,8 +56,24 @@ impl Settings {
             POLICY: now.policy, new.policy;
             COOLDOWN: now.cooldown, new.cooldown;
         }
-        add(keys::IAAS_URL, &iaas(self).0, &iaas(newer).0, is_other_url);
-        add(keys::IAAS_TIMEOUT, &iaas(self).1, &iaas(newer).1, iaas(self).1 != iaas(newer).1);
+        let (now, new) = (self.iaas.as_ref(), newer.iaas.as_ref());
+        let url = |iaas: Option<&ProviderSettings>| iaas.map(ProviderSettings::url);
+        let timeout = |iaas: Option<&ProviderSettings>| iaas.map(ProviderSettings::timeout);
+        let file = |iaas: Option<&ProviderSettings>| match iaas.map(ProviderSettings::trust) {
+            Some(Trust::File(file)) => Some(file.clone()),
+            Some(_) | None => None,
+        };
+        let is_unverified =
+            |iaas: Option<&ProviderSettings>| iaas.is_some_and(|iaas| *iaas.trust() == Trust::Anyone);
+        let is_same_beside_url =
+            (timeout(now), file(now), is_unverified(now)) == (timeout(new), file(new), is_unverified(new));
+        // Two URLs that differ in a password alone look the same.
+        let is_other_url = url(now) != url(new) || now != new && is_same_beside_url;
+        add(keys::IAAS_URL, &url(now), &url(new), is_other_url);
+        add(keys::IAAS_TIMEOUT, &timeout(now), &timeout(new), timeout(now) != timeout(new));
+        let is_other = is_unverified(now) != is_unverified(new);
+        add(keys::IAAS_SKIP_VERIFY, &is_unverified(now), &is_unverified(new), is_other);
+        add(keys::IAAS_CA_FILE, &file(now), &file(new), file(now) != file(new));
         changes
     }
 

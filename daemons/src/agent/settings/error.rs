@@ -60,6 +60,9 @@ pub enum SettingsError {
         /// What is accepted.
         accepted: &'static str,
     },
+    /// The provider of addresses of a cloud cannot be reached as written.
+    #[error(transparent)]
+    Provider(#[from] ipam_k8s::iaas::SettingsError),
     /// Two listeners on one port.
     #[error("SPIDERPOOL_HEALTH_PORT and SPIDERPOOL_METRIC_HTTP_PORT are both {port}; want two ports")]
     SamePort {

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use ipam_core::nearest;
+use ipam_k8s::iaas::ProviderFields;
 use serde_json::{Map, Value};
 
 use super::error::SettingsError;
 use super::keys::{self, KEYS, Key};
 
 /// The values of the keys that the agent reads; `None` where a key is absent or `null`.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     pub(super) socket: Option<String>,
     pub(super) ipv4: bool,
@@ -24,8 +25,7 @@ pub(super) struct Written {
     pub(super) gateway_detection: bool,
     pub(super) policy: Option<String>,
     pub(super) cooldown: Option<String>,
-    pub(super) iaas_url: Option<String>,
-    pub(super) iaas_timeout: Option<String>,
+    pub(super) iaas: ProviderFields,
     pub(super) is_plugin_enabled: bool,
     /// Keys that nothing here knows, each with what may have been meant.
     pub(super) unknown: Vec<(String, Option<&'static str>)>,
@@ -68,8 +68,12 @@ impl Written {
             gateway_detection: tree.truth(&keys::GATEWAY_DETECTION)?,
             policy: tree.text(&keys::POLICY)?,
             cooldown: tree.text(&keys::COOLDOWN)?,
-            iaas_url: tree.text(&keys::IAAS_URL)?,
-            iaas_timeout: tree.text(&keys::IAAS_TIMEOUT)?,
+            iaas: ProviderFields {
+                server_url: tree.text(&keys::IAAS_URL)?.unwrap_or_default(),
+                http_request_timeout: tree.text(&keys::IAAS_TIMEOUT)?.unwrap_or_default(),
+                tls_insecure_skip_verify: tree.truth(&keys::IAAS_SKIP_VERIFY)?,
+                ca_file: tree.text(&keys::IAAS_CA_FILE)?.unwrap_or_default(),
+            },
             is_plugin_enabled: tree.is_plugin_enabled()?,
             unknown: unknown(tree.0, ""),
         })

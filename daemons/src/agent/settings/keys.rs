@@ -60,6 +60,10 @@ keys! {
         "the provider of addresses of a cloud, `http://` or `https://`; empty for none";
     IAAS_TIMEOUT = "iaasNetworkProvider.httpRequestTimeout", "Go duration", "50s", AtStart,
         "a request to it ends by then; above 0 and below 100s, looked at only with a `serverUrl`";
+    IAAS_SKIP_VERIFY = "iaasNetworkProvider.tlsInsecureSkipVerify", "bool", "false", AtStart,
+        "any certificate is taken for its; the original takes any without being told, and ignores the key";
+    IAAS_CA_FILE = "iaasNetworkProvider.caFile", "path", "", AtStart,
+        "PEM certificates of who may sign its; empty for those the system trusts; the original ignores the key";
     PLUGIN = "agent.networkResourcePlugin", "mapping", "", Unsupported,
         "a device plugin of the kubelet; `enabled: true` is refused, whatever else stands there";
     CLEAN_ENDPOINT = "enableCleanOutdatedEndpoint", "bool", "false", Controller, "";

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipam_core::Policy;
+use ipam_k8s::iaas::ProviderSettings;
 use ipam_k8s::parse_go_duration;
 
 pub use self::change::Changed;
@@ -30,10 +31,6 @@ use super::log::LogLevel;
 /// Where `conf.yml` is mounted.
 pub const CONFIG_PATH: &str = "/tmp/spiderpool/config-map/conf.yml";
 
-/// Of a request to the provider of a cloud, where nothing is said.
-const IAAS_TIMEOUT: Duration = Duration::from_secs(50);
-/// A request to the provider must end before the plugin stops waiting.
-const IAAS_TIMEOUT_BELOW: Duration = Duration::from_secs(100);
 /// An address rests no longer than this; a longer rest would be a reservation.
 const COOLDOWN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -77,7 +74,7 @@ pub struct Settings {
     /// `namespace/name` of the network that Multus gives every pod.
     pub multus_network: Option<String>,
     /// The provider of addresses of a cloud.
-    pub iaas: Option<IaasSettings>,
+    pub iaas: Option<ProviderSettings>,
     /// What may change while the agent runs.
     pub live: LiveSettings,
 }
@@ -97,15 +94,6 @@ pub struct LiveSettings {
     pub policy: Policy,
     /// How long a freed address is taken only when nothing else is free.
     pub cooldown: Duration,
-}
-
-/// The provider of addresses of a cloud.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IaasSettings {
-    /// `http://` or `https://` with a host.
-    pub url: String,
-    /// A request ends by then.
-    pub timeout: Duration,
 }
 
 /// What was built, as the image says.
@@ -212,7 +200,7 @@ impl Settings {
         if written.is_plugin_enabled {
             return Err(unsupported("agent.networkResourcePlugin.enabled", "true", "false"));
         }
-        let iaas = iaas(&written)?;
+        let iaas = ProviderSettings::new(&written.iaas)?;
         let live = live(&written)?;
         let socket = written.socket.filter(|path| !path.is_empty());
         let warnings = written.unknown.into_iter().map(|(key, meant)| Warning::UnknownKey { key, meant });
@@ -246,8 +234,7 @@ impl Settings {
     /// All of it in one line, for the log, without passwords.
     #[must_use]
     pub fn told(&self) -> String {
-        let iaas = self.iaas.as_ref().map(|iaas| IaasSettings { url: redacted(&iaas.url), ..iaas.clone() });
-        format!("{:?}", Self { iaas, ..self.clone() })
+        format!("{self:?}")
     }
 }
 
@@ -281,39 +268,4 @@ fn live(written: &Written) -> Result<LiveSettings, SettingsError> {
         policy,
         cooldown,
     })
-}
-
-fn iaas(written: &Written) -> Result<Option<IaasSettings>, SettingsError> {
-    let Some(url) = written.iaas_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) else {
-        return Ok(None);
-    };
-    let is_url = url.parse::<hyper::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    if !is_url {
-        let (name, value) = (keys::IAAS_URL.name, redacted(url));
-        return Err(SettingsError::Unknown { name, value, accepted: "http://HOST or https://HOST" });
-    }
-    let text = written.iaas_timeout.as_deref().filter(|text| !text.is_empty());
-    let timeout = text.map_or(Some(IAAS_TIMEOUT), parse_go_duration);
-    let timeout = timeout.filter(|timeout| !timeout.is_zero() && *timeout < IAAS_TIMEOUT_BELOW);
-    let timeout = timeout.ok_or_else(|| {
-        let (name, value) = (keys::IAAS_TIMEOUT.name, text.unwrap_or_default().to_owned());
-        SettingsError::Unknown { name, value, accepted: "a duration above 0 and below 100s, such as 50s" }
-    })?;
-    Ok(Some(IaasSettings { url: url.to_owned(), timeout }))
-}
-
-/// A URL without what may be a password.
-#[must_use]
-pub fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest
-        .split_at_checked(authority)
-        .and_then(|(authority, path)| Some((authority.rsplit_once('@')?.1, path)))
-    {
-        Some((host, path)) => format!("{scheme}://xxxxx@{host}{path}"),
-        None => url.to_owned(),
-    }
 }

@@ -1,11 +1,11 @@
 //! `ip who`: everything that the store knows of one address.
 
 use ipam_core::{Addr, IpRange, PoolSpec};
-use ipam_local::{OpenMode, PoolEntry, ReservedEntry, Session};
 use serde::Serialize;
 
 use crate::ctl::Context;
 use crate::ctl::exit::Verdict;
+use crate::ctl::ledger::{Ledger, Life, Pool, Reserved};
 use crate::ctl::output::{Count, Output};
 use crate::ctl::view::Held;
 
@@ -38,27 +38,35 @@ struct Report {
     pool: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Held>,
+    /// In a cluster: `namespace/name` of the SpiderEndpoint that names the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    /// In a cluster: whether the holder's pod is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<Life>,
     /// The SpiderReservedIPs that name the address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reserved_by: Vec<String>,
 }
 
 pub(super) fn run(address: Addr, context: &mut Context<'_>) -> anyhow::Result<Verdict> {
-    let mut store = context.open(OpenMode::MustExist)?;
-    let mut session = store.session(context.timeout)?;
-    let report = look(&mut session, address)?;
-    drop(session);
+    let report = context.look(|ledger| look(ledger, address))?;
     context.output.answer(&report, |output| report.write(output))?;
     Ok(Verdict::Fine)
 }
 
-fn look(session: &mut Session<'_>, address: Addr) -> anyhow::Result<Report> {
-    let pools = session.pools()?;
-    let keeps = |entry: &&ReservedEntry| entry.spec.ranges().contains(address);
+fn look(ledger: &mut dyn Ledger, address: Addr) -> anyhow::Result<Report> {
+    let pools = ledger.pools()?;
+    let keeps = |entry: &&Reserved| entry.spec.ranges().contains(address);
     let reserved_by: Vec<String> =
-        session.reserved()?.iter().filter(keeps).map(|entry| entry.spec.name().to_string()).collect();
-    let now = session.stamp();
-    let held = session.holder(address)?.map(|holding| (holding.pool.clone(), Held::new(&holding, &now)));
+        ledger.reserved()?.iter().filter(keeps).map(|entry| entry.spec.name().to_string()).collect();
+    let now = ledger.now();
+    let seen = ledger.holder(address)?;
+    let life = match &seen {
+        Some(seen) => ledger.life(&seen.holding)?,
+        None => None,
+    };
+    let held = seen.as_ref().map(|seen| (seen.holding.pool.clone(), Held::seen(seen, &now)));
     // Where pools of one subnet share addresses by excluding them, the one that gives an address out speaks for it.
     let named = |test: &dyn Fn(&PoolSpec) -> bool| pools.iter().find(|entry| test(&entry.spec));
     let giver = named(&|spec| spec.allocatable().contains(address));
@@ -79,7 +87,7 @@ fn look(session: &mut Session<'_>, address: Addr) -> anyhow::Result<Report> {
             (State::Reserved, Some(name), format!("is kept by {} and given to nobody", kept()))
         }
         (None, Some(entry), _) => {
-            let (state, explanation) = idle(session, entry, address)?;
+            let (state, explanation) = idle(ledger, entry, address)?;
             (state, Some(entry.spec.name().to_string()), explanation)
         }
         (None, None, Some(entry)) => {
@@ -97,14 +105,15 @@ fn look(session: &mut Session<'_>, address: Addr) -> anyhow::Result<Report> {
         }
     };
     let held = held.map(|(_, held)| held);
-    Ok(Report { address: address.to_string(), state, explanation, pool, held, reserved_by })
+    let endpoint = seen.and_then(|seen| seen.endpoint);
+    Ok(Report { address: address.to_string(), state, explanation, pool, held, endpoint, life, reserved_by })
 }
 
 /// An address that its pool may give out and nobody has.
-fn idle(session: &mut Session<'_>, entry: &PoolEntry, address: Addr) -> anyhow::Result<(State, String)> {
+fn idle(ledger: &mut dyn Ledger, entry: &Pool, address: Addr) -> anyhow::Result<(State, String)> {
     let name = entry.spec.name();
     let disabled = if entry.spec.is_disabled() { ", which is disabled and gives out nothing" } else { "" };
-    if session.free_ranges(name)?.contains(address) {
+    if ledger.free_ranges(name)?.contains(address) {
         return Ok((State::Free, format!("is free in IPPool {name}{disabled}")));
     }
     let why = "was freed of late, and is given out only when nothing else is free";
@@ -112,7 +121,7 @@ fn idle(session: &mut Session<'_>, entry: &PoolEntry, address: Addr) -> anyhow::
 }
 
 /// The pool whose ranges come nearest to an address of its family.
-fn nearest(pools: &[PoolEntry], address: Addr) -> String {
+fn nearest(pools: &[Pool], address: Addr) -> String {
     let distance = |range: IpRange| {
         let (first, last, bits) = (range.first().bits(), range.last().bits(), address.bits());
         first.saturating_sub(bits).max(bits.saturating_sub(last))
@@ -135,6 +144,15 @@ fn nearest(pools: &[PoolEntry], address: Addr) -> String {
     }
 }
 
+const fn words(life: Life) -> &'static str {
+    match life {
+        Life::Alive => "alive",
+        Life::Ending => "has ended, or is about to go",
+        Life::Kept => "gone; its StatefulSet or virtual machine keeps the address",
+        Life::Gone => "gone; `fsck --repair` releases what it had",
+    }
+}
+
 impl Report {
     fn write(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         output.line(format!("{} {}", self.address, self.explanation))?;
@@ -145,6 +163,16 @@ impl Report {
         if let Some(confirmed) = held.confirmed() {
             output.line(format!("  confirmed  {confirmed}"))?;
         }
-        output.line(format!("  uid        {}", held.uid()))
+        output.line(format!("  uid        {}", held.uid()))?;
+        let more = [("node", held.node()), ("endpoint", self.endpoint.as_deref())];
+        for (what, found) in more {
+            if let Some(found) = found {
+                output.line(format!("  {what:9}  {found}"))?;
+            }
+        }
+        match self.life.map(words) {
+            Some(words) => output.line(format!("  pod        {words}")),
+            None => Ok(()),
+        }
     }
 }
