@@ -38,6 +38,8 @@ impl Demo {
         let child = Command::new(binaries::xtask()?)
             .args(["demo", "--kubernetes", "--plugin-dir"])
             .arg(binaries::plugin_dir()?)
+            .arg("--ctl")
+            .arg(binaries::spiderpoolctl()?)
             .arg("--agent")
             .arg(binaries::agent()?)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -74,9 +76,11 @@ fn demo_kubernetes_holds_what_it_tells() -> Result<()> {
         " 20 POST spiderendpoints",
         "error 105: spiderpool IP allocation error: ",
         "Warning  IPAllocationFailed ",
+        "  lan-more: ",
         " 15 used, 1 free",
         "error 11: unhealthy spiderpool-agent backend, failed to check: ",
         ", as before. Nobody else was given it meanwhile.",
+        "2 pools, 20 records: nothing is wrong",
         "nothing of it is left.",
     ] {
         ensure!(told.contains(line), "not told: {line}\n{told}");

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use spiderpool_control_plane::command::{run_with, wait_for, with_parent};
+use spiderpool_control_plane::command::{run, run_with, wait_for, with_parent};
 use spiderpool_control_plane::{ControlPlane, Kubectl};
 
-use super::manifests::{DEPLOYMENT, NAMESPACE, NODES};
+use super::manifests::{CONF, DEPLOYMENT, NAMESPACE, NODES};
 use crate::workspace::find_program;
 
 /// Longer than a busy machine takes for anything that a controller or an agent does.
@@ -31,21 +31,26 @@ pub(super) struct Pod {
 pub(super) struct Cluster {
     plane: ControlPlane,
     kubectl: Kubectl,
+    ctl: PathBuf,
 }
 
 impl Cluster {
-    /// Starts it, with our definitions, the namespace of the application, and its nodes.
-    pub(super) fn start() -> Result<Self> {
+    /// Starts it, with our definitions, what an installation brings, the namespace of the application, and its nodes.
+    pub(super) fn start(ctl: &Path) -> Result<Self> {
         let plane = ControlPlane::start_own()?;
         plane.install_crds()?;
         let kubectl = plane.kubectl_as(&plane.kubeconfig());
-        let object = |kind: &str, name: &str| {
-            json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}).to_string()
-        };
+        let object =
+            |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
         let nodes = NODES.iter().map(|(name, _)| object("Node", name));
-        let all: Vec<String> = nodes.chain([object("Namespace", NAMESPACE)]).collect();
+        let conf = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"conf.yml": CONF},
+            "metadata": {"name": "spiderpool-conf", "namespace": "kube-system"}
+        });
+        let all: Vec<String> =
+            nodes.chain([object("Namespace", NAMESPACE), conf]).map(|object| object.to_string()).collect();
         kubectl.apply(&all.join("\n---\n"))?;
-        Ok(Self { plane, kubectl })
+        Ok(Self { plane, kubectl, ctl: ctl.to_owned() })
     }
 
     pub(super) fn server(&self) -> &str {
@@ -85,6 +90,18 @@ impl Cluster {
     pub(super) fn typed(&self, line: &str) -> Result<String> {
         println!("   $ kubectl {line}");
         self.kubectl.success(line.split(' '))
+    }
+
+    /// Runs `spiderpoolctl` and shows what was typed and what it printed; that once more.
+    pub(super) fn ctl(&self, line: &str) -> Result<String> {
+        println!("   $ spiderpoolctl {line}");
+        let mut call = Command::new(&self.ctl);
+        let printed =
+            run(call.args(line.split(' ')).env("KUBECONFIG", self.kubectl.kubeconfig()))?.success()?;
+        for line in printed.lines() {
+            println!("{}", format!("   {line}").trim_end());
+        }
+        Ok(printed)
     }
 
     /// Runs kubectl behind the scenes; what it printed.
