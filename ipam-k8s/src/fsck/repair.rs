@@ -36,6 +36,9 @@ pub enum RepairError {
     /// The third look, right before the write, found something else.
     #[error("it has changed meanwhile: {0}")]
     Changed(&'static str),
+    /// A record of a pod that there cannot be, so that none of its objects can be asked for.
+    #[error("no pod can have the name {0}/{1}; mend the text of the status")]
+    NoName(String, String),
     /// An object could not be read.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -89,6 +92,10 @@ impl<'a> Repair<'a> {
 
     /// Frees what a pod had that is gone, as a DEL would have.
     async fn release(&self, pool: &PoolName, owner: &Owner) -> Result<(), RepairError> {
+        let (namespace, name) = (owner.scope(), owner.name());
+        if !snapshot::can_be(namespace, name) {
+            return Err(RepairError::NoName(namespace.to_owned(), name.to_owned()));
+        }
         // A virtual machine's record bears the uid of a pod of another name, so all of the namespace are looked at.
         let pods = Pods::read(self.cluster, Some(owner.scope()), self.deadline()).await?;
         if pods.is_there(owner.scope(), owner.uid()) {
