@@ -64,9 +64,8 @@ pub(super) struct Repair<'a> {
 
 impl<'a> Repair<'a> {
     pub(super) fn new(cluster: &'a Cluster, workloads: &'a Workloads, timeout: Duration) -> Self {
-        let mut options = StoreOptions::default();
-        options.call_timeout = timeout;
-        options.seed = u64::from(std::process::id());
+        let seed = u64::from(std::process::id());
+        let options = StoreOptions { call_timeout: timeout, seed, ..StoreOptions::default() };
         let store = ClusterStore::new(cluster.clone(), Arc::new(ColdBook), options);
         Self { cluster, workloads, timeout, store, clock: SteadyClock::start() }
     }
@@ -78,7 +77,17 @@ impl<'a> Repair<'a> {
             Problem::FreeThoughUsed { owner, pool, address, .. } => {
                 self.take_again(owner, pool, *address).await
             }
-            _ => return Outcome::Left,
+            Problem::FaultySpec { .. }
+            | Problem::FaultyReserved { .. }
+            | Problem::Overlap { .. }
+            | Problem::UnreadableRecords { .. }
+            | Problem::CorruptRecord { .. }
+            | Problem::RecordOutside { .. }
+            | Problem::TwoOwners { .. }
+            | Problem::NoEndpoint { .. }
+            | Problem::HeldByAnother { .. }
+            | Problem::NoPool { .. }
+            | Problem::UnreadableEntry { .. } => return Outcome::Left,
         };
         match done {
             Ok(()) => Outcome::Repaired,

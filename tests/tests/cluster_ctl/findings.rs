@@ -8,7 +8,8 @@ use crate::bed::{Account, Bed, POOL};
 /// What `fsck` says, with its exit code.
 fn findings(bed: &Bed) -> (i32, Vec<Value>) {
     let run = bed.ctl(Account::View, &["fsck", "-o", "json"]);
-    let report: Value = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    assert!(run.code < 2, "{run:?}");
+    let report: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["isClean"], json!(run.code == 0));
     (run.code, report["findings"].as_array().unwrap().clone())
 }
