@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use spiderpool_control_plane::command::wait_for;
+use spiderpool_control_plane::command::{wait_for, with_parent};
 
 use super::cluster::{Cluster, DONE_WITHIN};
-use super::life::{self, Mortal};
+use super::life::Mortal;
 
 /// A probe that is not answered by then is tried again.
 const PROBED_WITHIN: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl Agent {
         let log = log.with_context(|| format!("{}: cannot be opened", self.log().display()))?;
         let mut command = Command::new(&self.program);
         command.args(["daemon", "--config-path"]).arg(self.conf());
-        let mut command = life::with_us(&command);
+        let mut command = with_parent(&command);
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .env("SPIDERPOOL_NODE_NAME", self.node)

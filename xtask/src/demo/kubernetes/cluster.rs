@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use spiderpool_control_plane::command::{run_with, wait_for};
+use spiderpool_control_plane::command::{run_with, wait_for, with_parent};
 use spiderpool_control_plane::{ControlPlane, Kubectl};
 
-use super::life;
 use super::manifests::{DEPLOYMENT, NAMESPACE, NODES};
+use crate::workspace::find_program;
 
 /// Longer than a busy machine takes for anything that a controller or an agent does.
-pub(super) const DONE_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const DONE_WITHIN: Duration = Duration::from_secs(120);
 
 /// A pod on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +52,14 @@ impl Cluster {
         self.plane.server()
     }
 
-    /// The file by which kubectl finds it, as its administrator.
-    pub(super) fn kubeconfig(&self) -> &Path {
-        self.kubectl.kubeconfig()
+    /// What a shell is told so that `kubectl` leads here: where it is, or, if there is none, what stands in for it.
+    pub(super) fn way_in(&self) -> Result<String> {
+        if find_program("kubectl").is_some() {
+            return Ok(format!("export KUBECONFIG={}", self.kubectl.kubeconfig().display()));
+        }
+        let ours = self.kubectl.command()?;
+        let words: Vec<_> = [ours.get_program()].into_iter().chain(ours.get_args()).collect();
+        Ok(format!("alias kubectl='{}'", words.join(OsStr::new(" ")).display()))
     }
 
     /// The file by which an agent finds it, with an agent's account.
@@ -95,7 +100,7 @@ impl Cluster {
 
     /// kubectl that says each state of the pools until it is killed.
     pub(super) fn watching_pools(&self) -> Result<Command> {
-        let mut command = life::with_us(&self.kubectl.command()?);
+        let mut command = with_parent(&self.kubectl.command()?);
         command.args(["get", "spiderippools", "--watch", "-o", "json"]);
         Ok(command)
     }

@@ -41,7 +41,7 @@ pub(super) fn tell(programs: &Programs, is_kept: bool) -> Result<()> {
     println!(
         "\nKubernetes lets others give its pods their addresses. With Spiderpool these are addresses of the network that\n\
          the machines are on, out of pools that an operator writes. You will see {REPLICAS} pods on two nodes get theirs, one\n\
-         refused, one given back, and an agent killed. All of it is on this machine's loopback, takes about a minute, and is\n\
+         refused, one given back, and an agent killed. All of it is on this machine's loopback, takes half a minute or so, and is\n\
          gone afterwards; Ctrl-C ends it at any moment."
     );
     let mut stage = set_up(&mut steps, programs)?;
@@ -256,9 +256,9 @@ fn end(stage: &Stage, is_kept: bool) -> Result<()> {
         return Ok(());
     }
     println!(
-        "\nEverything runs on until you press Enter. In another shell:\n\n   export KUBECONFIG={}\n   kubectl get spiderippools\n   \
+        "\nEverything runs on until you press Enter. In another shell:\n\n   {}\n   kubectl get spiderippools\n   \
          kubectl get spiderendpoints --namespace {NAMESPACE}\n\nAgents and plugins log below {}.",
-        stage.cluster.kubeconfig().display(),
+        stage.cluster.way_in()?,
         stage.cluster.folder().display(),
     );
     io::stdin().read_line(&mut String::new()).context("standard input cannot be read").map(drop)
