@@ -323,6 +323,7 @@ impl Agent {
             default_v4: Vec::new(),
             default_v6: Vec::new(),
             clean_gateway: false,
+            master: None,
         };
         self.0.add(&request, Deadline::after(WITHIN)).await
     }
