@@ -54,6 +54,14 @@ pub fn agent() -> Result<PathBuf> {
     named(AGENT).map_or_else(|| build().map(|dir| dir.join("spiderpool-agent")), Ok)
 }
 
+/// What developers run, with the demo in it.
+///
+/// # Errors
+/// It cannot be built.
+pub fn xtask() -> Result<PathBuf> {
+    build_packages(&["xtask"]).map(|dir| dir.join("xtask"))
+}
+
 /// libcni's command line tool.
 ///
 /// # Errors
@@ -117,17 +125,22 @@ pub(crate) fn environment(tools: &[&str]) -> Result<Vec<(&'static str, OsString)
     Ok(variables)
 }
 
-/// Builds our programs beside the test binary, which is in `TARGET/PROFILE/deps`.
 fn build() -> Result<PathBuf> {
+    build_packages(&["cni-plugins", "spiderpool-daemons"])
+}
+
+/// Builds programs of ours beside the test binary, which is in `TARGET/PROFILE/deps`.
+fn build_packages(packages: &[&str]) -> Result<PathBuf> {
     let test = std::env::current_exe().context("find the test binary")?;
     let profile_dir = parent(parent(&test)).to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo)
-        .args(["build", "--package", "cni-plugins", "--package", "spiderpool-daemons", "--target-dir"])
+        .args(["build", "--target-dir"])
         .arg(parent(&profile_dir))
+        .args(packages.iter().flat_map(|package| ["--package", package]))
         .current_dir(env!("CARGO_MANIFEST_DIR")))?
     .success()
-    .context("build the plugins and spiderpoolctl")?;
+    .with_context(|| format!("build {}", packages.join(" and ")))?;
     // Whatever profile the tests were built with, this build has the default one.
     Ok(parent(&profile_dir).join("debug"))
 }

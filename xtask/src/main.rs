@@ -31,6 +31,8 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   demo                    see it work: two namespaces get addresses, ping, and give them back (root; leaves nothing behind)
+       --kubernetes       see it work in a cluster: a control plane, two agents, pods that get addresses (leaves nothing behind)
+       --keep             with --kubernetes: keep the cluster until Enter is pressed
   test                    every test of the project, as CI runs them (root)
        --only STEP        only this step; may be repeated
        --list             name the steps

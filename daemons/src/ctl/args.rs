@@ -50,7 +50,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     Ip(ip::Command),
     /// Say what an ADD of a container or pod would get now, from which pool, and why not from the others. Nothing is changed.
-    Explain(explain::Args),
+    Explain(Box<explain::Args>),
     /// Check the store or the cluster, and repair what can be repaired.
     Fsck(fsck::Args),
     /// Free the addresses of containers that are gone.

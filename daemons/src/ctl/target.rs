@@ -157,7 +157,9 @@ impl fmt::Display for Access {
 mod tests {
     use super::*;
 
-    fn chosen(flags: &[&str], variables: &[(&str, &str)]) -> Result<String, String> {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    fn chosen(flags: &[&str], variables: Variables<'_>) -> Result<String, String> {
         let mut args = TargetArgs::default();
         for flag in flags {
             match flag.split_once('=') {
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn the_first_that_is_given_decides() {
         let both = [(STORE, "/s"), (KUBECONFIG, "/k")];
-        let cases: [(&[&str], &[(&str, &str)], &str); 10] = [
+        let cases: [(&[&str], Variables<'_>, &str); 10] = [
             (&[], &[], "the store /var/lib/spiderpool/ipam.db (by nothing else)"),
             (
                 &[],

@@ -140,6 +140,9 @@ pub async fn is_wanted(
     name: &str,
     deadline: Deadline,
 ) -> Result<bool, WorkloadError> {
+    if !snapshot::can_be(namespace, name) {
+        return Ok(false);
+    }
     for kind in [StaticKind::StatefulSet, StaticKind::VirtualMachine] {
         if workloads.is_wanted(kind, namespace, name, deadline).await? {
             return Ok(true);

@@ -36,6 +36,9 @@ pub enum RepairError {
     /// The third look, right before the write, found something else.
     #[error("it has changed meanwhile: {0}")]
     Changed(&'static str),
+    /// A record of a pod that there cannot be, so that none of its objects can be asked for.
+    #[error("no pod can have the name {0}/{1}; mend the text of the status")]
+    NoName(String, String),
     /// An object could not be read.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -61,9 +64,8 @@ pub(super) struct Repair<'a> {
 
 impl<'a> Repair<'a> {
     pub(super) fn new(cluster: &'a Cluster, workloads: &'a Workloads, timeout: Duration) -> Self {
-        let mut options = StoreOptions::default();
-        options.call_timeout = timeout;
-        options.seed = u64::from(std::process::id());
+        let seed = u64::from(std::process::id());
+        let options = StoreOptions { call_timeout: timeout, seed, ..StoreOptions::default() };
         let store = ClusterStore::new(cluster.clone(), Arc::new(ColdBook), options);
         Self { cluster, workloads, timeout, store, clock: SteadyClock::start() }
     }
@@ -75,7 +77,17 @@ impl<'a> Repair<'a> {
             Problem::FreeThoughUsed { owner, pool, address, .. } => {
                 self.take_again(owner, pool, *address).await
             }
-            _ => return Outcome::Left,
+            Problem::FaultySpec { .. }
+            | Problem::FaultyReserved { .. }
+            | Problem::Overlap { .. }
+            | Problem::UnreadableRecords { .. }
+            | Problem::CorruptRecord { .. }
+            | Problem::RecordOutside { .. }
+            | Problem::TwoOwners { .. }
+            | Problem::NoEndpoint { .. }
+            | Problem::HeldByAnother { .. }
+            | Problem::NoPool { .. }
+            | Problem::UnreadableEntry { .. } => return Outcome::Left,
         };
         match done {
             Ok(()) => Outcome::Repaired,
@@ -89,6 +101,10 @@ impl<'a> Repair<'a> {
 
     /// Frees what a pod had that is gone, as a DEL would have.
     async fn release(&self, pool: &PoolName, owner: &Owner) -> Result<(), RepairError> {
+        let (namespace, name) = (owner.scope(), owner.name());
+        if !snapshot::can_be(namespace, name) {
+            return Err(RepairError::NoName(namespace.to_owned(), name.to_owned()));
+        }
         // A virtual machine's record bears the uid of a pod of another name, so all of the namespace are looked at.
         let pods = Pods::read(self.cluster, Some(owner.scope()), self.deadline()).await?;
         if pods.is_there(owner.scope(), owner.uid()) {

@@ -93,8 +93,7 @@ pub async fn explain(
     if let Err(error) = asker.pod.check_alive() {
         return Ok(refused(&asker.owner, "nothing yet", &Refused::of(RefusedKind::Wrong, "", &error).text));
     }
-    let mut options = StoreOptions::default();
-    options.call_timeout = deadline.remaining();
+    let options = StoreOptions { call_timeout: deadline.remaining(), ..StoreOptions::default() };
     let store = ClusterStore::new(cluster.clone(), Arc::new(ColdBook), options);
     let endpoint = store.endpoint_now(&asker.owner).await?;
     let entries = endpoint.as_deref().map_or(&[][..], entries_of);

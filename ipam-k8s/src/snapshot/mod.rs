@@ -22,6 +22,7 @@ pub use self::reserved::Reserved;
 
 use crate::client::{CallError, Cluster, Deadline, List, Named};
 use crate::crd::{SpiderEndpoint, SpiderIPPool, SpiderReservedIP};
+use crate::watch::is_object_name;
 use crate::workload::Pod;
 
 /// Pools a page: one may have more than a MiB.
@@ -31,6 +32,13 @@ const PAGE_OBJECTS: u32 = 500;
 
 /// Namespace and name.
 pub type Place = (String, String);
+
+/// Whether there can be an object of this name in a namespace of this name. The texts of records may say anything, and what a request
+/// says of a name becomes a part of a path.
+#[must_use]
+pub fn can_be(namespace: &str, name: &str) -> bool {
+    is_object_name(namespace) && is_object_name(name)
+}
 
 /// All pools, in order of name.
 ///
@@ -87,6 +95,9 @@ pub async fn endpoint(
     name: &str,
     deadline: Deadline,
 ) -> Result<Option<Endpoint>, CallError> {
+    if !can_be(namespace, name) {
+        return Ok(None);
+    }
     let named = Named::within(namespace, name);
     let read = cluster.get_as::<SpiderEndpoint, endpoint::Written>(named, deadline).await;
     there(read).map(|found| found.map(Endpoint::read))
@@ -102,6 +113,9 @@ pub async fn pod(
     name: &str,
     deadline: Deadline,
 ) -> Result<Option<Pod>, CallError> {
+    if !can_be(namespace, name) {
+        return Ok(None);
+    }
     there(cluster.get_as::<core::Pod, Pod>(Named::within(namespace, name), deadline).await)
 }
 
@@ -131,6 +145,9 @@ impl Pods {
         deadline: Deadline,
     ) -> Result<Self, CallError> {
         let mut pods = Self::default();
+        if namespace.is_some_and(|namespace| !is_object_name(namespace)) {
+            return Ok(pods);
+        }
         let list = List { namespace, ..List::default() };
         pages::<core::Pod, _>(cluster, list, PAGE_OBJECTS, deadline, |pod: Pod| pods.insert(&pod)).await?;
         Ok(pods)
@@ -175,5 +192,22 @@ async fn pages<K: Resource<DynamicType = ()>, T: DeserializeOwned>(
         if next.is_none() {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Objects as the API server would bring them.
+
+    use serde_json::Value;
+
+    use super::{Endpoint, Pool};
+
+    pub(crate) fn pool(object: Value) -> Pool {
+        Pool::read(serde_json::from_value(object).unwrap()).unwrap()
+    }
+
+    pub(crate) fn endpoint(object: Value) -> Endpoint {
+        Endpoint::read(serde_json::from_value(object).unwrap())
     }
 }

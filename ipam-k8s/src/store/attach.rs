@@ -272,9 +272,14 @@ impl ClusterStore {
             return Ok(());
         }
         self.let_go(named, &endpoint).await?;
+        // The version that was judged: the next pod of the name may have made this object its own meanwhile.
+        let known = match self.endpoints.get(namespace, name) {
+            EndpointKnown::Known(known, _) => known,
+            EndpointKnown::Untouched | EndpointKnown::Unsure => endpoint,
+        };
         self.unsure(named);
-        let uid = endpoint.metadata.uid.as_deref();
-        match self.cluster.delete::<SpiderEndpoint>(named, uid, None, self.deadline()).await {
+        let (uid, version) = (known.metadata.uid.as_deref(), known.metadata.resource_version.as_deref());
+        match self.cluster.delete::<SpiderEndpoint>(named, uid, version, self.deadline()).await {
             Err(error) if !error.is_not_found() => return Err(error.into()),
             Ok(()) | Err(_) => self.endpoints.note_gone(namespace, name),
         }

@@ -350,7 +350,7 @@ pub(super) fn of(what: &str) -> impl FnOnce(CallError) -> LookupError {
 }
 
 /// Whether an object can have this name; what a request says becomes a part of a path.
-pub(super) fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     !name.is_empty() && name.len() <= 253 && name != "." && name != ".." && name.bytes().all(is_plain)
 }

@@ -32,6 +32,7 @@ mod split;
 mod subnets;
 mod whole;
 
+pub(crate) use known::is_object_name;
 pub use known::{Known, LookupError, WatchOptions};
 pub use pools::PoolSeen;
 pub use pulse::{Health, Source, SourceState};

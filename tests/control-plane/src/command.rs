@@ -124,6 +124,18 @@ pub fn pause(span: Duration) {
     std::thread::sleep(span);
 }
 
+/// A parent that ends before its child has asked for the signal sends none, so the child looks whether it is still there.
+pub(crate) const IF_PARENT_LIVES: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
+
+/// The same program with the same arguments, to be killed by the kernel when the *thread* that starts it ends.
+#[must_use]
+pub fn with_parent(program: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "sh", "-c", IF_PARENT_LIVES]).arg(std::process::id().to_string());
+    command.arg(program.get_program()).args(program.get_args());
+    command
+}
+
 fn line_of(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {
@@ -131,4 +143,18 @@ fn line_of(command: &Command) -> String {
         line.push_str(&argument.to_string_lossy());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_without_its_parent_does_nothing() {
+        let mut echo = Command::new("echo");
+        echo.args(["a b", "c"]);
+        assert_eq!(run(&mut with_parent(&echo)).unwrap().success().unwrap(), "a b c\n");
+        let orphan = run(Command::new("sh").args(["-c", IF_PARENT_LIVES, "1", "echo", "a"])).unwrap();
+        assert!(!orphan.status.success() && orphan.stdout.is_empty(), "{orphan}");
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{pause, run};
+use crate::command::{IF_PARENT_LIVES, pause, run, with_parent};
 use crate::kubectl::Kubectl;
 use crate::programs::Programs;
 
@@ -57,10 +57,10 @@ pub(crate) enum Life {
     Standing,
 }
 
-/// Starts a program again whenever it ends, as a kubelet does: the manager ends when the API server goes away at the wrong moment.
-///
-/// Each run asks to die with the loop and then looks whether the loop is still there: one that was stopped before could not take it along.
-const AGAIN: &str = "while :; do setpriv --pdeathsig KILL sh -c '[ $PPID = $0 ] || exit; exec \"$@\"' $$ \"$@\"; sleep 0.2; done";
+/// Starts a program again whenever it ends, as a kubelet does: the manager ends when the API server goes away at the wrong moment. The
+/// second argument is what a program does that is started just when the loop is killed.
+const AGAIN: &str =
+    r#"check=$1; shift; while :; do setpriv --pdeathsig KILL sh -c "$check" $$ "$@"; sleep 0.2; done"#;
 
 /// Folder, ports and programs.
 #[derive(Debug)]
@@ -105,18 +105,21 @@ impl Layout {
             Component::Apiserver => self.apiserver(&mut program),
             Component::Manager => self.manager(&mut program),
         }
-        let mut command = match life {
-            Life::WithParent => Command::new("setpriv"),
-            // In a session of its own no terminal takes it along.
-            Life::Standing => Command::new("setsid"),
-        };
-        if matches!(life, Life::WithParent) {
-            command.args(["--pdeathsig", "KILL"]);
-        }
         if component == Component::Manager {
-            command.args(["sh", "-c", AGAIN, "again"]);
+            let mut again = Command::new("sh");
+            again.args(["-c", AGAIN, "again", IF_PARENT_LIVES]);
+            again.arg(program.get_program()).args(program.get_args());
+            program = again;
         }
-        command.arg(program.get_program()).args(program.get_args());
+        let mut command = match life {
+            Life::WithParent => with_parent(&program),
+            Life::Standing => {
+                // In a session of its own no terminal takes it along.
+                let mut command = Command::new("setsid");
+                command.arg(program.get_program()).args(program.get_args());
+                command
+            }
+        };
         let path = self.log(component);
         let log = File::options().create(true).append(true).open(&path);
         let log = log.with_context(|| format!("open {}", path.display()))?;

@@ -159,6 +159,7 @@ fn play(bed: &Bed, steps: &[Step]) -> Result<Vec<String>> {
         .arg("-c")
         .arg(format!("exec 2>&1; . {}", file.display()))
         .env("HOME", "/srv")
+        .env_remove("KUBECONFIG")
         .env("TERM", "dumb"))?;
     let mut printed: Vec<String> = outcome.stdout.split(&format!("{MARK}\n")).map(str::to_owned).collect();
     ensure!(printed.pop().as_deref() == Some(""), "the session broke off: {outcome}");

@@ -42,15 +42,13 @@ pub(crate) fn main(mut parser: Parser) -> Result<ExitCode> {
         }
     }
     if is_kubernetes {
-        let given = match (plugin_folder, agent) {
-            (Some(plugin_folder), Some(agent)) => Some(Programs { plugin_folder, agent }),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => {
-                bail!("with --kubernetes, --plugin-dir and --agent go together")
-            }
+        let given = match (plugin_folder, ctl, agent) {
+            (Some(plugin_folder), Some(ctl), Some(agent)) => Some(Programs { plugin_folder, ctl, agent }),
+            (None, None, None) => None,
+            _ => bail!("with --kubernetes, --plugin-dir, --ctl and --agent go together"),
         };
-        if is_inside || ctl.is_some() {
-            bail!("--inside and --ctl do not go with --kubernetes");
+        if is_inside {
+            bail!("--inside does not go with --kubernetes");
         }
         return kubernetes::main(given, is_kept);
     }

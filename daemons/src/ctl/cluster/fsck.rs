@@ -24,8 +24,8 @@ fn told(connection: &Connection, Finding { problem, outcome, .. }: &Finding) -> 
             let server = connection.server();
             (format!("{problem}: not repaired: {error} ({server})"), Some(error))
         }
-        _ if problem.is_repairable() => (format!("{problem}: `--repair` {remedy}"), None),
-        _ => (format!("{problem}: cannot be repaired, {remedy}"), None),
+        Outcome::Left | _ if problem.is_repairable() => (format!("{problem}: `--repair` {remedy}"), None),
+        Outcome::Left | _ => (format!("{problem}: cannot be repaired, {remedy}"), None),
     };
     FindingReport {
         problem: problem.to_string(),

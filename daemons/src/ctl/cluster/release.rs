@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ipam_core::{
-    Addr, AsyncClock as _, AsyncStore as _, DriveError, Holding, Release, ReleaseRequest, ReleaseScope,
-    Released, run_async,
+    Addr, AsyncClock as _, AsyncStore as _, DriveError, Holding, OwnerKind, Release, ReleaseRequest,
+    ReleaseScope, Released, run_async,
 };
+use ipam_k8s::snapshot;
 use ipam_k8s::store::{ClusterStore, ClusterStoreError, ColdBook, SteadyClock, StoreOptions};
 
 use super::{Books, Connection};
@@ -37,6 +38,14 @@ pub(in crate::ctl) fn release(
             "{address} is held by {} (uid {:?}), not by {uid:?}; nothing was released",
             held.holder(),
             held.uid()
+        );
+    }
+    let holder = &seen.holding.record.owner;
+    if holder.kind() != OwnerKind::Reservation {
+        let (namespace, name) = (holder.scope(), holder.name());
+        anyhow::ensure!(
+            snapshot::can_be(namespace, name),
+            "{address} was not released: no pod can have the name {namespace}/{name}; mend the text of the status"
         );
     }
     if !force && let Some(why) = books.life(&seen.holding)?.and_then(against) {

@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
-use spiderpool_control_plane::command::wait_for;
+use serde_json::{Value, json};
+use spiderpool_control_plane::command::{wait_for, with_parent};
 
 use super::cluster::{Cluster, DONE_WITHIN};
-use super::life::{self, Mortal};
+use super::life::Mortal;
+use super::manifests::CONF;
 
 /// A probe that is not answered by then is tried again.
 const PROBED_WITHIN: Duration = Duration::from_secs(5);
@@ -42,8 +43,11 @@ impl Agent {
         fs::create_dir(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
         let kubeconfig = cluster.agent_kubeconfig()?;
         let mut agent = Self { program: program.to_owned(), node, kubeconfig, folder, running: None };
-        // JSON is YAML.
-        let conf = json!({"ipamUnixSocketPath": agent.socket(), "enableIPv4": true, "enableIPv6": false});
+        let mut conf: Value = serde_json::from_str(CONF).context("conf.yml of the demo")?;
+        if let Some(keys) = conf.as_object_mut() {
+            // On a node of its own each would have the usual one.
+            keys.insert("ipamUnixSocketPath".to_owned(), json!(agent.socket()));
+        }
         fs::write(agent.conf(), conf.to_string()).context("conf.yml: cannot be written")?;
         agent.run()?;
         Ok(agent)
@@ -66,7 +70,7 @@ impl Agent {
         let log = log.with_context(|| format!("{}: cannot be opened", self.log().display()))?;
         let mut command = Command::new(&self.program);
         command.args(["daemon", "--config-path"]).arg(self.conf());
-        let mut command = life::with_us(&command);
+        let mut command = with_parent(&command);
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .env("SPIDERPOOL_NODE_NAME", self.node)

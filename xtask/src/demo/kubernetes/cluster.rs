@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use spiderpool_control_plane::command::{run_with, wait_for};
+use spiderpool_control_plane::command::{run, run_with, wait_for, with_parent};
 use spiderpool_control_plane::{ControlPlane, Kubectl};
 
-use super::life;
-use super::manifests::{DEPLOYMENT, NAMESPACE, NODES};
+use super::manifests::{CONF, DEPLOYMENT, NAMESPACE, NODES};
+use crate::workspace::find_program;
 
 /// Longer than a busy machine takes for anything that a controller or an agent does.
-pub(super) const DONE_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const DONE_WITHIN: Duration = Duration::from_secs(120);
 
 /// A pod on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,30 +31,40 @@ pub(super) struct Pod {
 pub(super) struct Cluster {
     plane: ControlPlane,
     kubectl: Kubectl,
+    ctl: PathBuf,
 }
 
 impl Cluster {
-    /// Starts it, with our definitions, the namespace of the application, and its nodes.
-    pub(super) fn start() -> Result<Self> {
+    /// Starts it, with our definitions, what an installation brings, the namespace of the application, and its nodes.
+    pub(super) fn start(ctl: &Path) -> Result<Self> {
         let plane = ControlPlane::start_own()?;
         plane.install_crds()?;
         let kubectl = plane.kubectl_as(&plane.kubeconfig());
-        let object = |kind: &str, name: &str| {
-            json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}).to_string()
-        };
+        let object =
+            |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
         let nodes = NODES.iter().map(|(name, _)| object("Node", name));
-        let all: Vec<String> = nodes.chain([object("Namespace", NAMESPACE)]).collect();
+        let conf = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"conf.yml": CONF},
+            "metadata": {"name": "spiderpool-conf", "namespace": "kube-system"}
+        });
+        let all: Vec<String> =
+            nodes.chain([object("Namespace", NAMESPACE), conf]).map(|object| object.to_string()).collect();
         kubectl.apply(&all.join("\n---\n"))?;
-        Ok(Self { plane, kubectl })
+        Ok(Self { plane, kubectl, ctl: ctl.to_owned() })
     }
 
     pub(super) fn server(&self) -> &str {
         self.plane.server()
     }
 
-    /// The file by which kubectl finds it, as its administrator.
-    pub(super) fn kubeconfig(&self) -> &Path {
-        self.kubectl.kubeconfig()
+    /// What a shell is told so that `kubectl` leads here: where it is, or, if there is none, what stands in for it.
+    pub(super) fn way_in(&self) -> Result<String> {
+        if find_program("kubectl").is_some() {
+            return Ok(format!("export KUBECONFIG={}", self.kubectl.kubeconfig().display()));
+        }
+        let ours = self.kubectl.command()?;
+        let words: Vec<_> = [ours.get_program()].into_iter().chain(ours.get_args()).collect();
+        Ok(format!("alias kubectl='{}'", words.join(OsStr::new(" ")).display()))
     }
 
     /// The file by which an agent finds it, with an agent's account.
@@ -82,6 +92,18 @@ impl Cluster {
         self.kubectl.success(line.split(' '))
     }
 
+    /// Runs `spiderpoolctl` and shows what was typed and what it printed; that once more.
+    pub(super) fn ctl(&self, line: &str) -> Result<String> {
+        println!("   $ spiderpoolctl {line}");
+        let mut call = Command::new(&self.ctl);
+        let printed =
+            run(call.args(line.split(' ')).env("KUBECONFIG", self.kubectl.kubeconfig()))?.success()?;
+        for line in printed.lines() {
+            println!("{}", format!("   {line}").trim_end());
+        }
+        Ok(printed)
+    }
+
     /// Runs kubectl behind the scenes; what it printed.
     pub(super) fn quietly<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String> {
         self.kubectl.success(args)
@@ -95,7 +117,7 @@ impl Cluster {
 
     /// kubectl that says each state of the pools until it is killed.
     pub(super) fn watching_pools(&self) -> Result<Command> {
-        let mut command = life::with_us(&self.kubectl.command()?);
+        let mut command = with_parent(&self.kubectl.command()?);
         command.args(["get", "spiderippools", "--watch", "-o", "json"]);
         Ok(command)
     }

@@ -12,13 +12,6 @@ use crate::workspace::is_root;
 /// A busy machine takes a while to start a program.
 const ENTERED_WITHIN: Duration = Duration::from_secs(30);
 
-/// The same program with the same arguments, killed by the kernel when the *thread* that starts it ends.
-pub(super) fn with_us(command: &Command) -> Command {
-    let mut wrapped = Command::new("setpriv");
-    wrapped.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
-    wrapped
-}
-
 /// A process that is killed when this value goes.
 #[derive(Debug)]
 pub(super) struct Mortal(pub(super) Child);

@@ -12,6 +12,9 @@ pub(super) const REPLICAS: usize = 20;
 /// The two nodes, each with the letter that stands for it in the map.
 pub(super) const NODES: [(&str, char); 2] = [("node-a", 'a'), ("node-b", 'b')];
 
+/// What the ConfigMap `spiderpool-conf` says: to the agents, and to `spiderpoolctl`, which foretells what they do. JSON is YAML.
+pub(super) const CONF: &str = r#"{"enableIPv4": true, "enableIPv6": false}"#;
+
 /// Two pools of one network, and a range of it that is never given out.
 pub(super) const POOLS: &str = "\
 apiVersion: spiderpool.spidernet.io/v2beta1

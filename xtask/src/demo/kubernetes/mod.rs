@@ -36,6 +36,8 @@ const TOOLS: &[(&str, &str)] =
 pub(super) struct Programs {
     /// A folder for `CNI_PATH` that holds our plugins.
     pub(super) plugin_folder: PathBuf,
+    /// `spiderpoolctl`.
+    pub(super) ctl: PathBuf,
     /// `spiderpool-agent`.
     pub(super) agent: PathBuf,
 }
@@ -57,12 +59,13 @@ pub(super) fn main(given: Option<Programs>, is_kept: bool) -> Result<ExitCode> {
         Some(programs) => programs,
         None => {
             let built = artifacts::build(&workspace, &log)?;
-            Programs { agent: built.agent(), plugin_folder: built.plugin_folder }
+            Programs { agent: built.agent(), plugin_folder: built.plugin_folder, ctl: built.ctl }
         }
     };
     let plugin = programs.plugin_folder.join("spiderpool");
-    if let Some(missing) = [&plugin, &programs.agent].into_iter().find(|file| !file.is_file()) {
-        bail!("{}: no such file; without --plugin-dir and --agent both are built", missing.display());
+    let files = [&plugin, &programs.ctl, &programs.agent];
+    if let Some(missing) = files.into_iter().find(|file| !file.is_file()) {
+        bail!("{}: no such file; without --plugin-dir, --ctl and --agent all are built", missing.display());
     }
     let started = Instant::now();
     story::tell(&programs, is_kept)?;

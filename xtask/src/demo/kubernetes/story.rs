@@ -13,7 +13,7 @@ use super::cluster::{Cluster, Pod, check};
 use super::costs;
 use super::draw;
 use super::filling::{Addresses, Map, fill};
-use super::kubelet::Kubelet;
+use super::kubelet::{Kubelet, report_running};
 use super::manifests::{APPLICATION, DEPLOYMENT, NAMESPACE, NODES, POOLS, REPLICAS};
 use crate::demo::cni::Refusal;
 use crate::demo::steps::Steps;
@@ -41,7 +41,7 @@ pub(super) fn tell(programs: &Programs, is_kept: bool) -> Result<()> {
     println!(
         "\nKubernetes lets others give its pods their addresses. With Spiderpool these are addresses of the network that\n\
          the machines are on, out of pools that an operator writes. You will see {REPLICAS} pods on two nodes get theirs, one\n\
-         refused, one given back, and an agent killed. All of it is on this machine's loopback, takes about a minute, and is\n\
+         refused, one given back, and an agent killed. All of it is on this machine's loopback, takes half a minute or so, and is\n\
          gone afterwards; Ctrl-C ends it at any moment."
     );
     let mut stage = set_up(&mut steps, programs)?;
@@ -53,13 +53,13 @@ pub(super) fn tell(programs: &Programs, is_kept: bool) -> Result<()> {
     map.know(std::slice::from_ref(&waiting));
     give_back(&mut steps, &stage, &pods, &addresses, &waiting, &mut map)?;
     survive(&mut steps, &mut stage, &pods, &addresses)?;
-    end(&stage, is_kept)
+    end(&mut steps, &stage, is_kept)
 }
 
 fn set_up(steps: &mut Steps, programs: &Programs) -> Result<Stage> {
     steps.next("The cluster: etcd, kube-apiserver and kube-controller-manager, as in any cluster, with our kinds of objects.");
     let started = Instant::now();
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::start(&programs.ctl)?;
     println!("   {} serves after {:.1} s.", cluster.server(), started.elapsed().as_secs_f64());
 
     steps.next(
@@ -176,6 +176,11 @@ fn refuse(steps: &mut Steps, stage: &Stage) -> Result<Pod> {
     check(events.contains("IPAllocationFailed") && events.contains("used out"), || {
         format!("the event does not say why: {events}")
     })?;
+    println!("   The operator's tool says it pool by pool, also before anybody has tried:");
+    let explained = stage.cluster.ctl(&format!("explain {NAMESPACE}/{}", pod.name))?;
+    check(explained.contains(" lan: ") && explained.contains(" lan-more: "), || {
+        format!("not each pool is explained: {explained}")
+    })?;
     Ok(pod)
 }
 
@@ -213,7 +218,10 @@ fn give_back(
         "A kubelet tries a refused pod again and again. Now there is an address for the one that waits:",
     );
     match stage.kubelet_of(waiting)?.add(waiting)? {
-        Ok(given) if given == address => println!("   {} has {given}.", waiting.name),
+        Ok(given) if given == address => {
+            report_running(&stage.cluster, waiting, given)?;
+            println!("   {} has {given}.", waiting.name);
+        }
         Ok(given) => bail!("{} was given {given}, and only {address} was free", waiting.name),
         Err(Refusal { code, message }) => bail!("{} was refused with error {code}: {message}", waiting.name),
     }
@@ -250,15 +258,20 @@ fn survive(steps: &mut Steps, stage: &mut Stage, pods: &[Pod], addresses: &Addre
     check(stage.cluster.records()? == before, || "a repeated ADD has changed a pool".to_owned())
 }
 
-fn end(stage: &Stage, is_kept: bool) -> Result<()> {
+fn end(steps: &mut Steps, stage: &Stage, is_kept: bool) -> Result<()> {
+    steps.next("The operator's tool looks into the same cluster, and compares pools, pods and endpoints:");
+    let _ = stage.cluster.ctl("pool show lan")?;
+    let judged = stage.cluster.ctl("fsck")?;
+    let sound = format!("{REPLICAS} records: nothing is wrong");
+    check(judged.contains(&sound), || format!("spiderpoolctl fsck does not say \"{sound}\": {judged}"))?;
     if !is_kept {
         println!("\nTo look around in it yourself: cargo xtask demo --kubernetes --keep");
         return Ok(());
     }
     println!(
-        "\nEverything runs on until you press Enter. In another shell:\n\n   export KUBECONFIG={}\n   kubectl get spiderippools\n   \
+        "\nEverything runs on until you press Enter. In another shell:\n\n   {}\n   kubectl get spiderippools\n   \
          kubectl get spiderendpoints --namespace {NAMESPACE}\n\nAgents and plugins log below {}.",
-        stage.cluster.kubeconfig().display(),
+        stage.cluster.way_in()?,
         stage.cluster.folder().display(),
     );
     io::stdin().read_line(&mut String::new()).context("standard input cannot be read").map(drop)
