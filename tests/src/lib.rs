@@ -18,6 +18,7 @@
 //! | [`store`] | what `spiderpoolctl` says a store holds, and checks on it |
 //! | [`recorded`] | when an answer is the recorded one |
 //! | [`seed`] | random choices that a seed replays |
+//! | [`shown`] | lines of a page against lines of a program |
 //! | [`golden`] | recorded answers of the Go original, replayed against the rules of `ipam-core` |
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ pub mod plugin;
 pub mod podman;
 pub mod recorded;
 pub mod seed;
+pub mod shown;
 pub mod store;
 
 pub use spiderpool_control_plane as control_plane;

@@ -13,6 +13,7 @@ use spiderpool_tests::bed::skip;
 use spiderpool_tests::binaries;
 use spiderpool_tests::command::{run, wait_for};
 use spiderpool_tests::control_plane::named;
+use spiderpool_tests::shown::is_like;
 use tempfile::TempDir;
 
 /// Longer than a killed program takes to be gone on a busy machine.
@@ -110,36 +111,6 @@ fn shown() -> Result<Vec<String>> {
     let lines: Vec<String> = blocks.flat_map(str::lines).map(str::to_owned).collect();
     ensure!(lines.len() > 10, "the book shows little of the demo: {lines:?}");
     Ok(lines)
-}
-
-/// Whether a line is what is shown, where `…` stands for any text.
-fn is_like(shown: &str, told: &str) -> bool {
-    let Some((start, rest)) = shown.split_once('…') else { return shown == told };
-    let Some(mut left) = told.strip_prefix(start) else { return false };
-    let mut parts: Vec<&str> = rest.split('…').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        let Some((_, after)) = left.split_once(part) else { return false };
-        left = after;
-    }
-    left.ends_with(end)
-}
-
-#[test]
-fn lines_of_the_book() {
-    for (shown, told, want) in [
-        ("a", "a", true),
-        ("a", "a b", false),
-        ("a…", "a b", true),
-        ("a …, c", "a b, c", true),
-        ("a …, c", "a b, c d", false),
-        ("a …, c", "a b, c, c", true),
-        ("a … c … e", "a b c d e", true),
-        ("a … c … e", "a b d e", false),
-        ("…", "", true),
-    ] {
-        assert_eq!(is_like(shown, told), want, "{shown:?} {told:?}");
-    }
 }
 
 /// How many processes have the folder in their command line or their environment.

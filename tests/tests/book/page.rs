@@ -1,6 +1,7 @@
 //! What a page of the book asks its reader to do.
 
 use anyhow::{Context, Result, ensure};
+use spiderpool_tests::shown::is_like;
 
 /// One thing to do.
 #[derive(Debug, Eq, PartialEq)]
@@ -88,21 +89,8 @@ fn lines_match(shown: &[String], printed: &[String]) -> bool {
         }
         Some((line, rest)) => printed
             .split_first()
-            .is_some_and(|(first, others)| line_matches(line, first) && lines_match(rest, others)),
+            .is_some_and(|(first, others)| is_like(line, first) && lines_match(rest, others)),
     }
-}
-
-/// The parts between `…` in order, the first at the start and the last at the end.
-fn line_matches(shown: &str, printed: &str) -> bool {
-    let Some((start, rest)) = shown.split_once('…') else { return shown == printed };
-    let Some(mut left) = printed.strip_prefix(start) else { return false };
-    let mut parts: Vec<&str> = rest.split('…').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        let Some((_, after)) = left.split_once(part) else { return false };
-        left = after;
-    }
-    left.ends_with(end)
 }
 
 #[test]
