@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod causes;
 #[cfg(feature = "client")]
 pub mod client;
 mod convert;
@@ -27,6 +28,7 @@ pub mod store;
 pub mod watch;
 pub mod workload;
 
+pub use causes::Causes;
 pub use convert::{from_selector, to_selector};
 pub use duration::parse_go_duration;
 pub use error::Error;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use ipam_core::Addr;
 use ipam_core::select::source::{SubnetFeature, Switches};
+use ipam_k8s::Causes;
 use ipam_k8s::client::{Cluster, ClusterOptions, Deadline};
 use ipam_k8s::events::{PodEvents, REPEATED_AFTER};
 use ipam_k8s::iaas::{Cloud, HostInterfaces, Parents, Provider, ProviderSettings};
@@ -19,13 +20,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::USER_AGENT;
 use super::cli::Start;
 use super::ipam::{
     AddRequest, Allocated, Cause, ConflictRequest, DelRequest, Ipam, PodRef, Refusal, Sandbox,
     WorkloadEndpoint,
 };
 use super::settings::{LiveSettings, Settings};
-use super::{Chain, USER_AGENT};
 
 /// How long the agent waits for its watches at start. It serves without them too, from single reads.
 const WATCHES_WITHIN: Duration = Duration::from_secs(30);
@@ -87,15 +88,13 @@ async fn cloud(calls: &Cluster, settings: &ProviderSettings) -> anyhow::Result<A
                 match mac {
                     Ok(mac) => info!(%network, %mac, "a network of the IaaS provider"),
                     Err(error) => {
-                        let error = format!("{:#}", anyhow::Error::new(error));
-                        info!(%network, error, "a network of the IaaS provider that this node lacks");
+                        info!(%network, error = %Causes(&error), "a network of the IaaS provider that this node lacks");
                     }
                 }
             }
         }
         Err(error) => {
-            let error = format!("{:#}", anyhow::Error::new(error));
-            warn!(error, "the networks of the IaaS provider are read when they are needed");
+            warn!(error = %Causes(&error), "the networks of the IaaS provider are read when they are needed");
         }
     }
     info!(url = settings.url(), timeout = ?settings.timeout(), "addresses are bound by an IaaS provider");
@@ -211,7 +210,7 @@ async fn master_of(netns: PathBuf, nic: String) -> Result<Vec<Addr>, String> {
     let looking = tokio::task::spawn_blocking(move || physical_function(Path::new("/"), &netns, &nic));
     match looking.await {
         Ok(Ok(function)) => Ok(function.addresses.iter().map(|net| net.addr().into()).collect()),
-        Ok(Err(error)) => Err(Chain(&error).to_string()),
+        Ok(Err(error)) => Err(Causes(&error).to_string()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -12,12 +12,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipam_k8s::Causes;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::Chain;
 use super::api::{Reply, empty};
 use super::guard::guarded;
 use super::listen::Listener;
@@ -108,7 +108,7 @@ where
         }
     };
     if let Err(error) = ended {
-        debug!(error = %Chain(&error), "a connection ended early");
+        debug!(error = %Causes(&error), "a connection ended early");
     }
 }
 

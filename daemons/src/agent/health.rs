@@ -10,11 +10,11 @@ use http_body_util::Empty;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use ipam_k8s::Causes;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::Chain;
 use super::api::{Backend, Call, Reply, empty};
 
 /// The agent answers itself within this time or is not well.
@@ -84,7 +84,7 @@ impl Probes {
         match check(&self.socket).await {
             Ok(()) => true,
             Err(error) => {
-                warn!(socket = %self.socket.display(), error = %Chain(&error), "the agent does not reach its own socket");
+                warn!(socket = %self.socket.display(), error = %Causes(&error), "the agent does not reach its own socket");
                 false
             }
         }

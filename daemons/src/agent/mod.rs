@@ -38,18 +38,3 @@ pub use self::sysctl::SysctlError;
 
 /// What the agent calls itself, to the API server and to the provider of a cloud.
 const USER_AGENT: &str = concat!("spiderpool-agent/", env!("CARGO_PKG_VERSION"));
-
-/// An error with what led to it, for one line.
-struct Chain<'e>(&'e dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
-}

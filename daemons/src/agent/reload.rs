@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipam_k8s::Causes;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -33,7 +34,7 @@ pub(super) async fn follow(
                 Ok((newer, _)) if is_first && newer == settings => {}
                 Ok((newer, warnings)) => take_over(&mut settings, &newer, &warnings, &live),
                 Err(error) => {
-                    error!(error = %super::Chain(&error), "conf.yml cannot be used and changes nothing")
+                    error!(error = %Causes(&error), "conf.yml cannot be used and changes nothing")
                 }
             }
         }

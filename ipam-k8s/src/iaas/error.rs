@@ -8,6 +8,7 @@ use ipam_core::{Addr, Nic};
 
 use super::mac::{Mac, MacError, Vlan};
 use super::parent::ParentError;
+use crate::Causes;
 
 /// What is asked of the provider.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,13 +250,7 @@ pub struct Failed {
 /// With all its causes: of several errors none can be *the* source.
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.address, self.error)?;
-        let mut next = self.error.source();
-        while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
-        }
-        Ok(())
+        write!(f, "{}: {}", self.address, Causes(&self.error))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Causes;
+
 /// A request that was not carried out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused {
@@ -40,18 +42,7 @@ impl Refused {
 
     /// The error and all its causes.
     pub(super) fn of(kind: RefusedKind, prefix: &str, error: &dyn std::error::Error) -> Self {
-        let mut text = format!("{prefix}{error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            // Some errors say what their cause says, where the original's words come from there.
-            if !text.contains(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            source = cause.source();
-        }
-        Self { text, kind }
+        Self { text: format!("{prefix}{}", Causes(error)), kind }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `fsck` on a cluster.
 
+use ipam_k8s::Causes;
 use ipam_k8s::fsck::{Finding, Outcome, fsck};
 
 use super::Connection;
@@ -20,7 +21,7 @@ fn told(connection: &Connection, Finding { problem, outcome, .. }: &Finding) -> 
     let (line, failure) = match outcome {
         Outcome::Repaired => (format!("{problem}: repaired, {remedy}"), None),
         Outcome::Failed(error) => {
-            let error = causes(error);
+            let error = Causes(error).to_string();
             let server = connection.server();
             (format!("{problem}: not repaired: {error} ({server})"), Some(error))
         }
@@ -38,19 +39,4 @@ fn told(connection: &Connection, Finding { problem, outcome, .. }: &Finding) -> 
         is_repaired: matches!(outcome, Outcome::Repaired),
         line,
     }
-}
-
-/// An error and its causes, each once.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
