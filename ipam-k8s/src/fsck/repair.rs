@@ -1,6 +1,5 @@
 //! Putting right what a check found, through the store.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_core::{
@@ -12,9 +11,7 @@ use super::is_wanted;
 use super::problem::Problem;
 use crate::client::{CallError, Cluster, Deadline};
 use crate::snapshot::{self, Pods};
-use crate::store::{
-    ClusterStore, ClusterStoreError, ColdBook, EndpointDraft, OnClear, SteadyClock, StoreOptions,
-};
+use crate::store::{ClusterStore, ClusterStoreError, EndpointDraft, OnClear, SteadyClock};
 use crate::workload::{WorkloadError, Workloads};
 
 /// What became of a problem.
@@ -64,9 +61,7 @@ pub(super) struct Repair<'a> {
 
 impl<'a> Repair<'a> {
     pub(super) fn new(cluster: &'a Cluster, workloads: &'a Workloads, timeout: Duration) -> Self {
-        let seed = u64::from(std::process::id());
-        let options = StoreOptions { call_timeout: timeout, seed, ..StoreOptions::default() };
-        let store = ClusterStore::new(cluster.clone(), Arc::new(ColdBook), options);
+        let store = ClusterStore::cold(cluster.clone(), timeout);
         Self { cluster, workloads, timeout, store, clock: SteadyClock::start() }
     }
 

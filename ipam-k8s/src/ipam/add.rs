@@ -191,10 +191,7 @@ impl Ipam {
             Some(_) => before.iter().map(recorded).collect(),
             None => Vec::new(),
         };
-        let keep = match served.fixed {
-            Some(StaticKind::VirtualMachine) => Keep::Always,
-            Some(_) | None => Keep::WhileNamed,
-        };
+        let keep = served.fixed.map_or(Keep::WhileNamed, StaticKind::keep);
         let nics = asked.keeping(&request.nic, &recorded, keep, &pools, &subject, &made);
         let nics = nics.map_err(|error| Refused::of(kind_of(&error), STANDARD, &error))?;
         if served.fixed == Some(StaticKind::StatefulSet) {
@@ -229,11 +226,7 @@ impl Ipam {
     ) -> Result<(), Refused> {
         let mut wanted = AllocationRequest::new(served.owner.clone(), self.deadline(deadline));
         wanted.nics.clone_from(&nics);
-        wanted.follow = match served.fixed {
-            None => Follow::Never,
-            Some(StaticKind::StatefulSet) => Follow::WhilePoolsMatch,
-            Some(_) => Follow::Always,
-        };
+        wanted.follow = served.fixed.map_or(Follow::Never, StaticKind::follow);
         wanted.policy = self.settings().policy;
         wanted.cooldown = self.settings().cooldown;
         wanted.seed = self.seed();

@@ -1,7 +1,6 @@
 //! What an ADD of a pod would come to, and why: the way of [`add`](super::add) without its writes, for a pod that is there or is not yet.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ipam_core::carve::{Choice, PoolView};
 use ipam_core::explain::{Explain, Explanation, Question};
@@ -23,7 +22,7 @@ use crate::client::{CallError, Cluster, Deadline, Named};
 use crate::crd::EndpointAddress;
 use crate::meta::Meta;
 use crate::snapshot;
-use crate::store::{ClusterStore, ClusterStoreError, ColdBook, SteadyClock, StoreOptions};
+use crate::store::{ClusterStore, ClusterStoreError, SteadyClock};
 use crate::workload::{Pod, StaticKind, TopController, WorkloadError, Workloads};
 
 /// A pod that is not there yet.
@@ -93,19 +92,14 @@ pub async fn explain(
     if let Err(error) = asker.pod.check_alive() {
         return Ok(refused(&asker.owner, "nothing yet", &Refused::of(RefusedKind::Wrong, "", &error).text));
     }
-    let options = StoreOptions { call_timeout: deadline.remaining(), ..StoreOptions::default() };
-    let store = ClusterStore::new(cluster.clone(), Arc::new(ColdBook), options);
+    let store = ClusterStore::cold(cluster.clone(), deadline.remaining());
     let endpoint = store.endpoint_now(&asker.owner).await?;
     let entries = endpoint.as_deref().map_or(&[][..], entries_of);
     let is_own = endpoint.as_deref().is_some_and(|endpoint| uid_of(endpoint) == asker.owner.uid());
     let clock = SteadyClock::start();
     let mut wanted = AllocationRequest::new(asker.owner.clone(), clock.now() + deadline.remaining());
     (wanted.policy, wanted.cooldown) = (settings.policy, settings.cooldown);
-    wanted.follow = match asker.fixed {
-        None => Follow::Never,
-        Some(StaticKind::StatefulSet) => Follow::WhilePoolsMatch,
-        Some(_) => Follow::Always,
-    };
+    wanted.follow = asker.fixed.map_or(Follow::Never, StaticKind::follow);
     let question = if asker.fixed.is_none() && is_own && is_claimed(entries, request) {
         of_entries(wanted, entries)
     } else {
@@ -229,8 +223,7 @@ impl Looking<'_> {
         let mut question = Question::new(wanted, source);
         match asker.fixed {
             Some(kind) if !before.is_empty() => {
-                let keep = if kind == StaticKind::VirtualMachine { Keep::Always } else { Keep::WhileNamed };
-                self.keep(&mut question, &asked, before, keep, &catalogue, &subject, &made);
+                self.keep(&mut question, &asked, before, kind.keep(), &catalogue, &subject, &made);
             }
             Some(_) | None => {
                 for nic in asked.nics() {

@@ -164,6 +164,15 @@ impl fmt::Debug for ClusterStore {
 }
 
 impl ClusterStore {
+    /// A store for a program that watches nothing and ends soon: each pool is read when it is asked for. `call_timeout` is that of
+    /// [`StoreOptions`]; the pauses between tries are this process's own.
+    #[must_use]
+    pub fn cold(cluster: Cluster, call_timeout: Duration) -> Self {
+        let seed = u64::from(std::process::id());
+        let options = StoreOptions { call_timeout, seed, ..StoreOptions::default() };
+        Self::new(cluster, Arc::new(ColdBook), options)
+    }
+
     /// A store on a cluster, with what a watch knows of it.
     #[must_use]
     pub fn new(cluster: Cluster, book: Arc<dyn PoolBook>, options: StoreOptions) -> Self {

@@ -1,6 +1,7 @@
 //! Which pods keep their addresses for life.
 
-use ipam_core::{Error, Owner};
+use ipam_core::select::Keep;
+use ipam_core::{Error, Follow, Owner};
 
 use super::pod::Pod;
 use super::top::TopController;
@@ -13,6 +14,26 @@ pub enum StaticKind {
     StatefulSet,
     /// A virtual machine instance of KubeVirt.
     VirtualMachine,
+}
+
+impl StaticKind {
+    /// Whether addresses follow the pod's name into its next incarnation when its pools have changed (chapter `ipam`, 5.5).
+    #[must_use]
+    pub const fn follow(self) -> Follow {
+        match self {
+            Self::StatefulSet => Follow::WhilePoolsMatch,
+            Self::VirtualMachine => Follow::Always,
+        }
+    }
+
+    /// Whether a NIC stays with the pools that it has addresses of.
+    #[must_use]
+    pub const fn keep(self) -> Keep {
+        match self {
+            Self::StatefulSet => Keep::WhileNamed,
+            Self::VirtualMachine => Keep::Always,
+        }
+    }
 }
 
 /// Which of them are switched on (`enableStatefulSet`, `enableKubevirtStaticIP`).

@@ -1,13 +1,11 @@
 //! `ip release` on a cluster: a record goes only by the uid that was seen, and never that of a pod that lives unless forced.
 
-use std::sync::Arc;
-
 use ipam_core::{
     Addr, AsyncClock as _, AsyncStore as _, DriveError, Holding, OwnerKind, Release, ReleaseRequest,
     ReleaseScope, Released, run_async,
 };
 use ipam_k8s::snapshot;
-use ipam_k8s::store::{ClusterStore, ClusterStoreError, ColdBook, SteadyClock, StoreOptions};
+use ipam_k8s::store::{ClusterStore, ClusterStoreError, SteadyClock};
 
 use super::{Books, Connection};
 use crate::ctl::exit::Usage;
@@ -77,10 +75,7 @@ async fn carry_out(
     connection: &Connection,
     Holding { pool, record, .. }: &Holding,
 ) -> Result<Released, DriveError<ClusterStoreError>> {
-    let mut options = StoreOptions::default();
-    options.call_timeout = connection.timeout;
-    options.seed = u64::from(std::process::id());
-    let store = ClusterStore::new(connection.cluster.clone(), Arc::new(ColdBook), options);
+    let store = ClusterStore::cold(connection.cluster.clone(), connection.timeout);
     // So that the release looks at this pool too, should no endpoint name it.
     store.look_at(pool).await.map_err(DriveError::Store)?;
     let clock = SteadyClock::start();
