@@ -186,6 +186,15 @@ impl Bed {
         PLANE.plane.apply(manifests).unwrap();
     }
 
+    /// A StatefulSet `shop/db` that wants one pod, `db-0`.
+    #[track_caller]
+    pub(crate) fn stateful_set(&self) {
+        self.apply(
+            "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop}, spec: {replicas: 1, serviceName: db, \
+             selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {nodeName: n1, containers: [{name: c, image: 'e/c:1'}]}}}}",
+        );
+    }
+
     /// A pool; `more` are fields of its spec as YAML in braces: `, disable: true`.
     #[track_caller]
     pub(crate) fn pool(&self, name: &str, subnet: &str, ips: &str, more: &str) {

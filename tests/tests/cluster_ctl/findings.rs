@@ -133,10 +133,7 @@ fn of_records() {
 
     // A StatefulSet keeps the address of a pod that is not there.
     bed.kubectl(["delete", "spiderippool", "v4-b"]);
-    bed.apply(
-        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop}, spec: {replicas: 1, serviceName: db, \
-         selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {nodeName: n1, containers: [{name: c, image: 'e/c:1'}]}}}}",
-    );
+    bed.stateful_set();
     bed.records(
         "v4",
         &[

@@ -58,10 +58,7 @@ fn force_takes_it_from_who_lives_and_its_endpoint_forgets_it() {
         bed.kubectl(["get", "spiderendpoint", "web", "-n", "shop", "-o", "jsonpath={.status.current.ips}"]);
     assert_eq!(left, "[]");
     // A record that no endpoint names, of a StatefulSet that wants it.
-    bed.apply(
-        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop}, spec: {replicas: 1, serviceName: db, \
-         selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {nodeName: n1, containers: [{name: c, image: 'e/c:1'}]}}}}",
-    );
+    bed.stateful_set();
     bed.records(
         "v4",
         &[

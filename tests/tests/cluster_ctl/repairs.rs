@@ -63,10 +63,7 @@ fn nothing_is_taken_from_who_lives() {
     // Two want one address; a record without an endpoint; one outside; and a StatefulSet's pod that is to come back.
     bed.endpoint("a", &a, &entry("10.6.0.10/24"));
     bed.endpoint("b", &b, &entry("10.6.0.10/24"));
-    bed.apply(
-        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop}, spec: {replicas: 1, serviceName: db, \
-         selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {nodeName: n1, containers: [{name: c, image: 'e/c:1'}]}}}}",
-    );
+    bed.stateful_set();
     let records = [
         ("10.6.0.10", "shop/b", b.as_str()),
         ("10.6.0.15", "shop/a", a.as_str()),

@@ -31,10 +31,7 @@ fn who_has_an_address_and_whether_the_pod_lives() {
         })
     );
     // A pod that is gone, and one whose StatefulSet keeps its address.
-    bed.apply(
-        "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop}, spec: {replicas: 1, serviceName: db, \
-         selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {nodeName: n1, containers: [{name: c, image: 'e/c:1'}]}}}}",
-    );
+    bed.stateful_set();
     bed.records(
         "v4",
         &[
