@@ -9,6 +9,9 @@ use netlink_sys::{Socket as Raw, SocketAddr};
 
 use crate::Error;
 
+/// So often is a list asked for that changes while it is told.
+const DUMPS_MAX: usize = 10;
+
 /// Asks and waits. One question at a time.
 pub(crate) struct Socket {
     raw: Raw,
@@ -43,12 +46,13 @@ impl Socket {
         message: &RouteNetlinkMessage,
         what: &str,
     ) -> Result<Vec<RouteNetlinkMessage>, Error> {
-        loop {
+        for _ in 1..DUMPS_MAX {
             match self.exchange(message.clone(), NLM_F_DUMP, what) {
                 Err(Error::Netlink { source, .. }) if source.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
             }
         }
+        self.exchange(message.clone(), NLM_F_DUMP, what)
     }
 
     fn exchange(

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use ipam_core::annotation::{Network, PodAnnotations};
 use ipam_core::select::Slot;
 use ipam_core::{Addr, AsyncStore as _, Attachment, Holding, Holdings, Nic, NicRequest, Owner, Query, View};
+use ipnet::IpNet;
 
 use super::pipeline::{Ipam, of_store};
 use super::refused::{Refused, RefusedKind};
@@ -117,6 +118,9 @@ impl Ipam {
         nics: &[NicRequest],
         deadline: Deadline,
     ) -> Result<(), Refused> {
+        if leaving.entries.is_empty() {
+            return Ok(());
+        }
         let asks = |attachment: &Attachment| nics.iter().find(|nic| nic.nic == attachment.nic);
         let goes = |_: &Holding, attachment: Option<&Attachment>| {
             attachment.is_some_and(|one| asks(one).is_some_and(|nic| !nic.matches(one)))
@@ -199,10 +203,8 @@ fn network_of(pod: &Pod, slot: &Slot, settings: &IpamSettings) -> Option<Network
 
 /// Whether the provider has bound this address: nobody else gives hardware addresses and VLANs.
 fn is_bound(entry: &EndpointAddress, address: Addr) -> bool {
-    let is_of = |text: &Option<String>| {
-        let text = text.as_deref().unwrap_or_default();
-        text.split_once('/').map_or(text, |(address, _)| address).parse() == Ok(address)
-    };
+    let mut nets =
+        [&entry.ipv4, &entry.ipv6].into_iter().flatten().filter_map(|text| text.parse::<IpNet>().ok());
     let has_more = entry.vlan != 0 || entry.mac.as_ref().is_some_and(|mac| !mac.is_empty());
-    has_more && (is_of(&entry.ipv4) || is_of(&entry.ipv6))
+    has_more && nets.any(|net| Addr::from(net.addr()) == address)
 }

@@ -110,8 +110,13 @@ impl Bed {
 
     /// Makes a pod; its uid.
     pub(crate) async fn pod(&self, name: &str, pools: &str) -> String {
+        self.pod_with(name, "ipam.spidernet.io/ippool", pools).await
+    }
+
+    /// The same, by another annotation.
+    pub(crate) async fn pod_with(&self, name: &str, key: &str, value: &str) -> String {
         let pod = json!({
-            "metadata": {"name": name, "annotations": {"ipam.spidernet.io/ippool": pools}},
+            "metadata": {"name": name, "annotations": {key: value}},
             "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "example.com/c:1"}]}
         });
         let pod = serde_json::from_value(pod).unwrap();

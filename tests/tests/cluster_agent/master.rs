@@ -25,4 +25,13 @@ async fn a_pool_must_be_of_the_master_s_subnet() {
     assert!(text.contains("filterPoolCandidatesByPfSubnet: interface eth0: no such device"), "{text}");
     let answer = agent.ipam.add(&asking(Ok("10.9.0.2")), deadline()).await.unwrap();
     assert_eq!(answer.ips[0].address, "10.9.0.10/16");
+
+    // The pod's other NIC is on another card, which is not there yet to be looked at.
+    let nics = r#"[{"interface":"eth0","ipv4":["p4b"]},{"interface":"net1","ipv4":["p4"]}]"#;
+    bed.pod_with("b", "ipam.spidernet.io/ippools", nics).await;
+    let mut request = asking(Ok("10.9.0.2"));
+    request.pod = "b".to_owned();
+    let answer = agent.ipam.add(&request, deadline()).await.unwrap();
+    let given: Vec<_> = answer.ips.iter().map(|ip| (ip.nic.as_str(), ip.address.as_str())).collect();
+    assert_eq!(given, [("eth0", "10.9.0.11/16"), ("net1", "10.6.0.10/16")]);
 }
